@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A market-data protocol: decode a datagram's records and hand them on in sequence. Pull-shaped, so that
+ * the loop can stamp each record on its own:
+ *
+ *   feed_push(feed, datagram, now);
+ *   while ((kind = feed_next(feed, &update, now)) != FEED_NONE) ...
+ *
+ * The datagram's bytes must stay valid until feed_next() returned FEED_NONE; records that wait for a
+ * missing one are copied into the window.
+ */
+#ifndef HP_FEED_H
+#define HP_FEED_H
+
+#include "hotpath.h"
+
+#define FEED_WINDOW 64 /* records a hole may hold back */
+
+enum feed_kind { FEED_NONE = 0, FEED_UPDATE = 1, FEED_GAP = 2 };
+
+/* One record in sequence, or a gap (seq = first lost record, count = how many). */
+struct feed_update {
+	int64_t seq;
+	int64_t sent_ns;   /* ns since the Unix epoch, the sender's stamp */
+	double price, qty; /* scaled integers */
+	uint32_t flags;	   /* HP_FLAG_BID, _SNAPSHOT, _LAST, _MORE */
+	uint32_t fresh;	   /* 1: first record of a new session (sequence restarted) */
+	int64_t count;	   /* FEED_GAP */
+};
+
+/* A record as it waits in the window: decoded once. */
+struct feed_record {
+	int64_t seq, sent_ns, price;
+	int32_t qty;
+	uint32_t flags;
+};
+
+struct feed {
+	struct hp_feed_stats *stats;
+	const uint8_t *data;	     /* the datagram being read ... */
+	uint32_t left;		     /* ... and its bytes still unread */
+	int started;		     /* a first record was seen */
+	int64_t expected;	     /* next sequence number to hand on */
+	int64_t gap_from, gap_count; /* a gap to report before the next record */
+	uint64_t hole_ticks;	     /* age at which a hole is given up */
+	uint64_t hole_since;	     /* tick at which the oldest waiting record came; 0 = nothing waits */
+	uint32_t waiting;	     /* records in the window */
+	uint32_t fresh;		     /* the next record handed on starts a session */
+	uint64_t present;	     /* bit (seq % 64): that slot of the window is filled */
+	struct feed_record window[FEED_WINDOW];
+};
+
+void feed_init(struct feed *feed, struct hp_feed_stats *stats, uint64_t hole_ns);
+/* Takes a datagram; truncated or odd-sized ones are counted and contribute their whole valid records: none.
+ */
+void feed_push(struct feed *feed, const uint8_t *data, uint32_t len, uint32_t truncated);
+/* Next record or gap; FEED_NONE when the datagram is used up and nothing in the window can go. now:
+ * clock_ticks(). */
+int feed_next(struct feed *feed, struct feed_update *out, uint64_t now);
+
+#endif

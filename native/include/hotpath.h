@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole ABI of libhotpath.so: plain structs with fixed layouts, opaque handles and functions
+ * prefixed hp_. lib/native.ts is its only user; tests/native/abi_test.ts parses this file and fails
+ * when a symbol or an offset there disagrees.
+ *
+ * Conventions
+ *   - Errors are negative errno (int32_t), or NULL where a handle is returned; hp_last_error() then
+ *     has the sentence for a person: what failed, on what, why, what to do next. One per thread.
+ *   - Numbers cross as int32_t and double. Prices and quantities are scaled integers held exactly in a
+ *     double (|x| < 2^53): price x price_scale, quantity x qty_scale of the feed or tape.
+ *   - Times are nanoseconds. An engine's times count from its own epoch (hp_control.epoch_ms), so that
+ *     they stay exact in a double.
+ *   - Memory that both sides read is allocated by TypeScript (WebAssembly.Memory, shared: page-aligned
+ *     and never moved), handed over once at open and must outlive the handle. C never frees it.
+ *   - A handle belongs to the thread that opened it, but for hp_engine_start(), after which a native
+ *     thread of the engine's own is the only one inside the loop until hp_engine_stop().
+ */
+#ifndef HOTPATH_H
+#define HOTPATH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HP_API	       __attribute__((visibility("default")))
+#define HP_ABI_VERSION 1
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+enum hp_rx_path { HP_RX_UDP = 0, HP_RX_URING = 1, HP_RX_XDP = 2 };
+enum hp_wait { HP_WAIT_SPIN = 0, HP_WAIT_BUSY_POLL = 1, HP_WAIT_BLOCK = 2 };
+enum hp_order_via { HP_ORDER_SEND = 0, HP_ORDER_URING = 1 };
+
+/* One receive endpoint: udp://address:port?via=&if=&queue=&cpu=&wait=&netns= */
+struct hp_rx_options {
+	char address[16]; /* dotted IPv4: a multicast group to join, or a local unicast address */
+	char ifname[16];  /* interface; "" lets the routing table choose (xdp needs one) */
+	char netns[64];	  /* namespace file to open the socket in ("/run/netns/x"); "" = the current one */
+	uint32_t port;
+	int32_t path; /* enum hp_rx_path */
+	int32_t wait; /* enum hp_wait */
+	int32_t cpu;  /* core for the thread that receives; -1 = do not pin */
+	uint32_t queue;
+	uint32_t rcvbuf; /* bytes asked for with SO_RCVBUF(FORCE); 0 = 8 MiB */
+	uint32_t reserved[2];
+};
+_Static_assert(sizeof(struct hp_rx_options) == 128, "hp_rx_options");
+_Static_assert(offsetof(struct hp_rx_options, port) == 96, "hp_rx_options.port");
+
+/* One order-entry endpoint: tcp://address:port?via=send|uring&netns= ; port 0 = no order entry */
+struct hp_order_options {
+	char address[16];
+	char netns[64];
+	uint32_t port;
+	int32_t via;	       /* enum hp_order_via */
+	double max_qty;	       /* risk: largest quantity of one order (scaled); 0 = no limit */
+	double max_notional;   /* risk: largest price x quantity of one order (both scaled); 0 = no limit */
+	uint32_t reconnect_ms; /* pause between attempts after a disconnect; 0 = do not reconnect */
+	uint32_t connect_ms;   /* time allowed for the first connect; 0 = 1000 */
+	uint32_t reserved[4];
+};
+_Static_assert(sizeof(struct hp_order_options) == 128, "hp_order_options");
+_Static_assert(offsetof(struct hp_order_options, port) == 80, "hp_order_options.port");
+_Static_assert(offsetof(struct hp_order_options, max_qty) == 88, "hp_order_options.max_qty");
+
+struct hp_engine_options {
+	struct hp_rx_options rx;
+	struct hp_order_options order;
+	double hole_ns;	     /* a missing record older than this is a gap; 0 = 1 ms */
+	uint32_t go_on;	     /* 1: after a gap go on with the book as it is (never stale) */
+	uint32_t spin_turns; /* empty polls before hp_engine_next() returns 0; 0 = 256 */
+	double price_scale;  /* of the feed; lll: 1e6 */
+	double qty_scale;    /* of the feed; stated by the exchange */
+	uint32_t reserved[8];
+};
+_Static_assert(sizeof(struct hp_engine_options) == 320, "hp_engine_options");
+
+/* ---- measure ------------------------------------------------------------------------------- */
+
+/*
+ * HDR-style log-linear histogram of nanoseconds: values below 128 exact, then 64 linear buckets per
+ * power of two (error below 1/64), up to 2^40 ns; larger values count in the last bucket and in max.
+ */
+#define HP_HISTOGRAM_BUCKETS 2240
+struct hp_histogram {
+	double count, sum, min, max; /* min and max exact */
+	uint32_t buckets[HP_HISTOGRAM_BUCKETS];
+};
+_Static_assert(sizeof(struct hp_histogram) == 32 + 4 * HP_HISTOGRAM_BUCKETS, "hp_histogram");
+
+/* The stages of one turn of the loop, each a histogram in hp_control.stages. */
+enum hp_stage {
+	HP_STAGE_WAIT = 0,     /* end of the turn before -> start of the receive that brought something */
+	HP_STAGE_RECV = 1,     /* that receive; once a batch */
+	HP_STAGE_DECODE = 2,   /* decode and sequence one record */
+	HP_STAGE_BOOK = 3,     /* apply it to the book */
+	HP_STAGE_STRATEGY = 4, /* event ready -> the strategy's order, or its return */
+	HP_STAGE_ORDER = 5,    /* checks and encoding of one order */
+	HP_STAGE_SEND = 6,     /* its system call or submission */
+	HP_STAGE_LOOP = 7,     /* the whole turn without waiting */
+	HP_STAGES = 8
+};
+
+/* ---- book ---------------------------------------------------------------------------------- */
+
+enum hp_book_flags {
+	HP_BOOK_STALE = 1,   /* records were lost since the last snapshot */
+	HP_BOOK_CROSSED = 2, /* best bid >= best ask */
+	HP_BOOK_NO_BID = 4,
+	HP_BOOK_NO_ASK = 8,
+};
+
+/*
+ * L2 book in memory that both sides read: this header, then four arrays of `capacity` doubles:
+ * bid_price, bid_qty, ask_price, ask_qty. A side's levels lie contiguously, best first, from index
+ * *_head on. A reader on another thread takes `version` before and after: odd or changed = try again.
+ */
+struct hp_book {
+	uint32_t version; /* seqlock */
+	uint32_t flags;	  /* enum hp_book_flags */
+	uint32_t capacity;
+	uint32_t snapshot; /* 1 while inside a snapshot run */
+	uint32_t bid_head, bid_count, ask_head, ask_count;
+	double price_scale, qty_scale;
+	double seq;		/* of the last record applied */
+	double updates;		/* records applied */
+	double inserted;	/* levels that appeared */
+	double removed;		/* levels that went */
+	double unknown_removed; /* removals of a level that was not there: normal in diff feeds */
+	double overflowed;	/* deepest levels dropped because the side was full */
+	double refused;		/* records with a price or quantity off the scale */
+	double clears;		/* snapshot runs begun */
+	uint32_t reserved[4];
+};
+_Static_assert(sizeof(struct hp_book) == 128, "hp_book");
+_Static_assert(offsetof(struct hp_book, price_scale) == 32, "hp_book.price_scale");
+_Static_assert(offsetof(struct hp_book, clears) == 104, "hp_book.clears");
+
+/* ---- strategy: events and orders ----------------------------------------------------------- */
+
+enum hp_event_kind {
+	HP_EVENT_NONE = 0,
+	HP_EVENT_BOOK = 1,    /* one record was applied: price, qty, top after it */
+	HP_EVENT_GAP = 2,     /* `detail` records from `seq` on are lost */
+	HP_EVENT_ORDER = 3,   /* order_id went to state `detail` (enum hp_order_state) */
+	HP_EVENT_END = 4,     /* the session's last record was applied */
+	HP_EVENT_LINK = 5,    /* order entry: detail 1 = connected, 0 = lost */
+	HP_EVENT_OVERRUN = 6, /* `detail` events were not delivered: the ring was full */
+};
+
+enum hp_event_flags {
+	HP_FLAG_BID = 1,
+	HP_FLAG_SNAPSHOT = 2,
+	HP_FLAG_LAST = 4,	/* last record of the session */
+	HP_FLAG_MORE = 8,	/* more records of the same datagram follow */
+	HP_FLAG_BOOK_SHIFT = 8, /* enum hp_book_flags << 8 */
+};
+
+enum hp_order_state {
+	HP_ORDER_NEW = 0,	/* in the ring, or in the outbound buffer */
+	HP_ORDER_SENT = 1,	/* handed to the kernel */
+	HP_ORDER_ACKED = 2,	/* every byte acknowledged by the peer's TCP */
+	HP_ORDER_FAILED = 3,	/* the connection went before that */
+	HP_ORDER_REFUSED = 4,	/* a check of our own refused it; never left */
+	HP_ORDER_CANCELLED = 5, /* its cancel was handed to the kernel */
+};
+
+/* One event, in the engine's own slot (hp_control.event) or in a seat's event ring. */
+struct hp_event {
+	uint32_t kind, flags;
+	double seq;
+	double recv_ns; /* when the receive that brought it returned; engine epoch */
+	double sent_ns; /* the feed's own stamp; engine epoch (may be negative) */
+	double price, qty;
+	double bid, bid_qty, ask, ask_qty; /* top of book after it; 0 where a side is empty */
+	double order_id;
+	double detail;
+	uint64_t ready_tsc; /* when it was handed to the strategy */
+	uint64_t reserved[3];
+};
+_Static_assert(sizeof(struct hp_event) == 128, "hp_event");
+_Static_assert(offsetof(struct hp_event, bid) == 48, "hp_event.bid");
+_Static_assert(offsetof(struct hp_event, ready_tsc) == 96, "hp_event.ready_tsc");
+
+enum hp_request_kind { HP_REQUEST_ORDER = 1, HP_REQUEST_CANCEL = 2, HP_REQUEST_GO_ON = 3 };
+
+/* What a strategy asks for, in a seat's order ring. */
+struct hp_request {
+	uint32_t kind;	/* enum hp_request_kind */
+	uint32_t flags; /* HP_FLAG_BID = buy */
+	double id;
+	double price, qty;
+	double trigger_seq, trigger_recv_ns;
+	uint64_t ready_tsc; /* copied from the event that caused it; 0 = none */
+	uint64_t reserved;
+};
+_Static_assert(sizeof(struct hp_request) == 64, "hp_request");
+
+/*
+ * Single-producer single-consumer ring. Indices run freely (mod 2^32) and are masked with capacity-1;
+ * producer: write the slot, then release-store tail. Consumer: acquire-load tail, read, release-store head.
+ */
+struct hp_ring {
+	uint32_t head; /* consumer's */
+	uint32_t pad0[15];
+	uint32_t tail; /* producer's; also the futex a sleeping consumer waits on */
+	uint32_t pad1[15];
+	uint32_t waiting;  /* consumer sets 1 before it sleeps */
+	uint32_t capacity; /* slots, a power of two */
+	uint32_t slot_bytes;
+	uint32_t dropped; /* slots the producer could not write */
+	uint32_t pad2[12];
+};
+_Static_assert(sizeof(struct hp_ring) == 192, "hp_ring");
+_Static_assert(offsetof(struct hp_ring, tail) == 64, "hp_ring.tail");
+_Static_assert(offsetof(struct hp_ring, waiting) == 128, "hp_ring.waiting");
+
+/*
+ * A seat: one strategy's (or shell's) place at an engine that runs on its own thread. Shared memory:
+ * this header, the event ring with its slots, the order ring with its slots.
+ */
+struct hp_seat {
+	uint32_t magic;	    /* HP_SEAT_MAGIC once initialised */
+	uint32_t index;	    /* which seat; order ids are index * 2^32 + n, n from 1 */
+	uint32_t closed;    /* engine: 1 = gone */
+	uint32_t heartbeat; /* strategy: +1 each time it returns to its loop */
+	double epoch_ms, price_scale, qty_scale;
+	uint32_t events_offset, orders_offset; /* from the start of this struct, to an hp_ring */
+	uint32_t engine_waiting;	       /* engine sleeps: the producer of orders must wake it */
+	uint32_t reserved[3];
+};
+#define HP_SEAT_MAGIC 0x54414553u
+_Static_assert(sizeof(struct hp_seat) == 64, "hp_seat");
+
+/* ---- engine -------------------------------------------------------------------------------- */
+
+/* Counters of the feed; every datagram and record is in exactly one of them. */
+struct hp_feed_stats {
+	double datagrams, records;
+	double delivered;     /* records handed on, in order */
+	double duplicates;    /* already delivered, or already waiting */
+	double reordered;     /* delivered after waiting in the window */
+	double gaps, lost;    /* holes declared, records in them */
+	double bad_size;      /* datagram not 1..5 x 40 bytes */
+	double bad_type;      /* record type not 1 */
+	double bad_value;     /* price or quantity off the scale */
+	double sessions;      /* sequence spaces begun */
+	uint32_t example_len; /* bytes kept of the first bad datagram */
+	uint32_t reserved;
+	uint8_t example[64];
+};
+_Static_assert(sizeof(struct hp_feed_stats) == 160, "hp_feed_stats");
+
+/* Counters of the receive path. */
+struct hp_rx_stats {
+	double datagrams, bytes;
+	double polls;	  /* system calls or ring looks */
+	double empty;	  /* of them, with nothing there */
+	double dropped;	  /* by the kernel for want of room (SO_RXQ_OVFL, XDP_STATISTICS) */
+	double malformed; /* frames that are not the granted UDP flow */
+	double kicks;	  /* wake-ups given to the kernel */
+	double generic;	  /* 1: XDP runs in generic mode */
+	char note[64];	  /* how it runs: "native, copy, need-wakeup" */
+};
+_Static_assert(sizeof(struct hp_rx_stats) == 128, "hp_rx_stats");
+
+/* Counters of order entry. */
+struct hp_order_stats {
+	double sent, acked, failed, refused, cancelled;
+	double partial; /* sends that took less than was offered */
+	double connects, disconnects;
+	double connected;    /* 1 while connected */
+	double queued_bytes; /* waiting in our own buffer */
+	double refused_price, refused_qty, refused_notional, refused_stale, refused_link, refused_full;
+};
+_Static_assert(sizeof(struct hp_order_stats) == 128, "hp_order_stats");
+
+/* The engine's shared page(s): what TypeScript reads while it runs. */
+struct hp_control {
+	double epoch_ms;  /* CLOCK_REALTIME of the engine's time 0, in ms */
+	double tsc_hz;	  /* 0: no invariant TSC, clock_gettime is used */
+	uint32_t running; /* 1 while a native thread is in the loop */
+	uint32_t seats;
+	double overruns; /* events not delivered to a seat */
+	double now_ns;	 /* last turn of the loop that brought something */
+	double loops;	 /* turns that brought a record */
+	uint32_t reserved[4];
+	struct hp_event event; /* the slot of an inline strategy */
+	struct hp_rx_stats rx;
+	struct hp_feed_stats feed;
+	struct hp_order_stats order;
+	struct hp_histogram stages[HP_STAGES];
+};
+_Static_assert(offsetof(struct hp_control, event) == 64, "hp_control.event");
+_Static_assert(offsetof(struct hp_control, rx) == 192, "hp_control.rx");
+_Static_assert(offsetof(struct hp_control, feed) == 320, "hp_control.feed");
+_Static_assert(offsetof(struct hp_control, order) == 480, "hp_control.order");
+_Static_assert(offsetof(struct hp_control, stages) == 608, "hp_control.stages");
+
+/* ---- lab ----------------------------------------------------------------------------------- */
+
+enum hp_pace { HP_PACE_RATE = 0, HP_PACE_RECORDED = 1, HP_PACE_FLAT = 2 };
+enum hp_exchange_state { HP_EXCHANGE_INIT = 0, HP_EXCHANGE_HANDSHAKE = 1, HP_EXCHANGE_TRANSMIT = 2 };
+
+/* The seeded market (native/lab/generator.c says where each default comes from). */
+struct hp_market_options {
+	double seed;
+	double records; /* updates after the snapshot; 0 = 400,000 */
+	double levels;	/* snapshot levels a side; 0 = 1,000 */
+	double price;	/* start, in ticks; 0 = the default */
+	double tick;	/* price x price_scale of one tick; 0 = the default */
+	double reserved[3];
+};
+_Static_assert(sizeof(struct hp_market_options) == 64, "hp_market_options");
+
+/* What a tape (a loaded or generated record sequence) holds. */
+struct hp_tape_info {
+	double records, snapshot_records, datagrams;
+	double messages; /* groups of rows that share local_timestamp */
+	double price_scale, qty_scale;
+	double bad_lines;      /* did not parse */
+	double off_scale;      /* price or amount that does not fit the wire */
+	double first_bad_line; /* line number (1 = header), 0 = none */
+	char first_bad[96];    /* that line, cut */
+	char symbol[40];       /* "binance-futures BTCUSDT" */
+};
+_Static_assert(sizeof(struct hp_tape_info) == 208, "hp_tape_info");
+
+struct hp_exchange_options {
+	char group[16];	 /* market data goes here ... */
+	char listen[16]; /* ... orders are accepted on this address */
+	char ifname[16]; /* interface for the multicast; "" = routing table */
+	char netns[64];
+	uint32_t port, order_port;
+	int32_t cpu;
+	int32_t pace;			 /* enum hp_pace */
+	double rate;			 /* datagrams a second (HP_PACE_RATE) */
+	double speed;			 /* HP_PACE_RECORDED: 1 = as recorded, 10 = ten times faster; 0 = 1 */
+	double limit;			 /* datagrams a session after the snapshot; 0 = all */
+	double loss, duplicate, reorder; /* share of datagrams, 0..1 */
+	double seed;			 /* of the faults */
+	uint32_t snapshot_rate; /* datagrams a second while the snapshot is sent; 0 = as `rate`, at least
+				   20,000 */
+	uint32_t once;		/* 1: stop after one session */
+	uint32_t spin;		/* 1: never sleep while in TRANSMIT */
+	uint32_t reserved;
+	char log[256]; /* CSV of the orders; "" = none */
+};
+_Static_assert(sizeof(struct hp_exchange_options) == 456, "hp_exchange_options");
+_Static_assert(offsetof(struct hp_exchange_options, port) == 112, "hp_exchange_options.port");
+_Static_assert(offsetof(struct hp_exchange_options, rate) == 128, "hp_exchange_options.rate");
+_Static_assert(offsetof(struct hp_exchange_options, log) == 200, "hp_exchange_options.log");
+
+/* Shared with TypeScript while the exchange runs. */
+struct hp_exchange_stats {
+	uint32_t state; /* enum hp_exchange_state */
+	uint32_t running;
+	double sessions;
+	double datagrams, records;	       /* handed to the wire (duplicates included) */
+	double sequenced;		       /* records given a sequence number (lost ones included) */
+	double dropped, duplicated, reordered; /* datagrams, by the injected faults */
+	double send_failed;		       /* the kernel refused a datagram */
+	double late;			       /* datagrams sent more than 50 us after their time */
+	double orders;			       /* accepted */
+	double refused;			       /* well-formed but not acceptable */
+	double bad_orders;		       /* not an order at all: the session is closed */
+	double cancels;
+	double refused_type, refused_price, refused_qty, refused_trigger, refused_id;
+	double vanished;		   /* clients that went without closing in order */
+	char first_refused[96];		   /* sentence about the first refused or bad order */
+	struct hp_histogram tick_to_order; /* datagram handed to the wire -> order read */
+};
+_Static_assert(offsetof(struct hp_exchange_stats, first_refused) == 160, "hp_exchange_stats.first_refused");
+_Static_assert(offsetof(struct hp_exchange_stats, tick_to_order) == 256, "hp_exchange_stats.tick_to_order");
+
+/* ---- functions ----------------------------------------------------------------------------- */
+
+struct hp_engine;
+struct hp_tape;
+struct hp_exchange;
+
+/* ABI version of this build (HP_ABI_VERSION). */
+HP_API int32_t hp_abi_version(void);
+/* Copies the last error's sentence of this thread (UTF-8, no NUL counted); returns its length. */
+HP_API int32_t hp_last_error(char *out, int32_t size);
+/* CLOCK_MONOTONIC_RAW-calibrated time since the library was loaded, ns. */
+HP_API double hp_clock_now(void);
+/* Pins the calling thread to a core. 0 or -errno. */
+HP_API int32_t hp_pin(int32_t cpu);
+
+/* Records one value (ns) in a histogram: for tests and for TypeScript's own stages. */
+HP_API int32_t hp_histogram_record(struct hp_histogram *histogram, double ns);
+
+/* Bytes of a book with `capacity` levels a side (a power of two, 16..65536), or -EINVAL. */
+HP_API int32_t hp_book_bytes(int32_t capacity);
+/* Lays an empty book out in `memory`; returns it (the same address) or NULL. */
+HP_API struct hp_book *hp_book_open(void *memory, int32_t bytes, int32_t capacity);
+/*
+ * Applies one update. side: 1 bid, 0 ask; qty 0 removes the level. Returns the index of the level from
+ * the best (0 = top), -ENOENT for a removal of no known level, -ERANGE for numbers off the scale.
+ */
+HP_API int32_t hp_book_apply(struct hp_book *book, int32_t side, double price, double qty);
+/* Empties both sides. */
+HP_API int32_t hp_book_clear(struct hp_book *book);
+
+/* Moves `memory` onto a new memfd (same address, contents kept); returns the fd another process joins by. */
+HP_API int32_t hp_share(void *memory, int32_t bytes);
+/* Maps the file `path` ("/proc/PID/fd/N") over `memory`; readonly 1: writes there fault. */
+HP_API int32_t hp_join(const char *path, void *memory, int32_t bytes, int32_t readonly);
+/* Closes an fd that hp_share() or hp_engine_wake_fd() gave out. */
+HP_API int32_t hp_unshare(int32_t fd);
+
+/* Bytes of a seat with these ring capacities (powers of two). */
+HP_API int32_t hp_seat_bytes(int32_t events, int32_t orders);
+/* The address of joined seat memory as a handle for the two calls below, or NULL: not a seat. */
+HP_API struct hp_seat *hp_seat_open(void *memory, int32_t bytes);
+/* Sleeps until an event is in the ring or `timeout_us` passed; 1 = there is one, 0 = time-out. */
+HP_API int32_t hp_seat_wait(struct hp_seat *seat, int32_t timeout_us);
+/* Wakes an engine that sleeps (one byte into the pipe `wake_fd`); call when engine_waiting is set. */
+HP_API int32_t hp_seat_wake(struct hp_seat *seat, int32_t wake_fd);
+/* Opens the engine's wake pipe for writing from another process ("/proc/PID/fd/N"); fd or -errno. */
+HP_API int32_t hp_wake_open(const char *path);
+
+/*
+ * Opens the receive path, the feed and (port != 0) the order session; the book is laid out in
+ * `book_memory` for `levels` a side. Connecting may take connect_ms. NULL: see hp_last_error().
+ */
+HP_API struct hp_engine *hp_engine_open(const struct hp_engine_options *options, struct hp_control *control,
+					void *book_memory, int32_t book_bytes, int32_t levels);
+/* sizeof(struct hp_control): what `control` must hold. */
+HP_API int32_t hp_control_bytes(void);
+/*
+ * One turn: returns the kind of the event now in control->event, HP_EVENT_NONE after spin_turns empty
+ * polls (or a time-out of 10 ms when it waits), or -errno. Inline only.
+ */
+HP_API int32_t hp_engine_next(struct hp_engine *engine);
+/* Sends an order, triggered by the event in control->event. side: 1 buy, 0 sell. Its id (>= 1), or -errno. */
+HP_API double hp_engine_order(struct hp_engine *engine, int32_t side, double price, double qty);
+/* Cancels (an order record with the same id and quantity 0). 0 or -errno. */
+HP_API int32_t hp_engine_cancel(struct hp_engine *engine, double id);
+/* The reader's choice to trust the book again after a gap. */
+HP_API int32_t hp_engine_go_on(struct hp_engine *engine);
+/*
+ * Arms the native trigger on large notional changes (native/strategy/trigger.c): threshold in scaled
+ * price x scaled quantity, qty of each order. threshold 0 disarms.
+ */
+HP_API int32_t hp_engine_arm(struct hp_engine *engine, double threshold, double qty);
+/* Runs the loop in C on this thread, armed trigger included, until END or `ms`. Kind of the last event. */
+HP_API int32_t hp_engine_run(struct hp_engine *engine, int32_t ms);
+/* Takes a seat (memory of hp_seat_bytes). Before or while the thread runs. Its index or -errno. */
+HP_API int32_t hp_engine_sit(struct hp_engine *engine, struct hp_seat *seat, int32_t bytes, int32_t events,
+			     int32_t orders);
+/* Gives a seat back: its memory may be reused once this returns. */
+HP_API int32_t hp_engine_leave(struct hp_engine *engine, int32_t index);
+/* The write end of the pipe that wakes a sleeping engine. */
+HP_API int32_t hp_engine_wake_fd(struct hp_engine *engine);
+/* Starts / stops the native thread. stop joins it. */
+HP_API int32_t hp_engine_start(struct hp_engine *engine);
+HP_API int32_t hp_engine_stop(struct hp_engine *engine);
+/* Zeroes the stages' histograms (safe while running: a reader may see one torn value). */
+HP_API int32_t hp_engine_reset(struct hp_engine *engine);
+/* Stops, leaves the group, detaches XDP, closes every fd, frees. Memory handed over stays the caller's. */
+HP_API int32_t hp_engine_close(struct hp_engine *engine);
+
+/* Reads a Tardis incremental_book_L2 CSV, plain or .gz, whole into memory. pack: records a datagram, 1..5. */
+HP_API struct hp_tape *hp_tape_load(const char *path, int32_t pack);
+/* Makes a seeded market. Same options, same tape, on every machine. */
+HP_API struct hp_tape *hp_tape_generate(const struct hp_market_options *options, int32_t pack);
+HP_API int32_t hp_tape_info(const struct hp_tape *tape, struct hp_tape_info *out);
+/* Copies records [from, from+count) as {price, qty, flags} doubles; returns how many. */
+HP_API int32_t hp_tape_read(const struct hp_tape *tape, int32_t from, int32_t count, double *out);
+HP_API int32_t hp_tape_close(struct hp_tape *tape);
+
+/* sizeof(struct hp_exchange_stats) */
+HP_API int32_t hp_exchange_stats_bytes(void);
+/* Opens the exchange's sockets and starts its thread; the tape must outlive it. */
+HP_API struct hp_exchange *hp_exchange_open(const struct hp_exchange_options *options,
+					    const struct hp_tape *tape, struct hp_exchange_stats *stats);
+/* Changes pace for the sessions that follow. limit as in the options. */
+HP_API int32_t hp_exchange_pace(struct hp_exchange *exchange, int32_t pace, double rate, double limit);
+/* Zeroes the tick-to-order histogram. */
+HP_API int32_t hp_exchange_reset(struct hp_exchange *exchange);
+/* Ends the session, writes the log out, joins the thread, closes, frees. */
+HP_API int32_t hp_exchange_close(struct hp_exchange *exchange);
+
+#endif
