@@ -40,19 +40,23 @@ struct feed {
 	const uint8_t *data;	     /* the datagram being read ... */
 	uint32_t left;		     /* ... and its bytes still unread */
 	int started;		     /* a first record was seen */
+	int ended;		     /* the session's last record was handed on ... */
+	int64_t ended_ns;	     /* ... and this was its stamp */
 	int64_t expected;	     /* next sequence number to hand on */
 	int64_t gap_from, gap_count; /* a gap to report before the next record */
 	uint64_t hole_ticks;	     /* age at which a hole is given up */
-	uint64_t hole_since;	     /* tick at which the oldest waiting record came; 0 = nothing waits */
+	uint64_t hole_since;	     /* tick at which the oldest waiting record came; while something waits */
 	uint32_t waiting;	     /* records in the window */
 	uint32_t fresh;		     /* the next record handed on starts a session */
 	uint64_t present;	     /* bit (seq % 64): that slot of the window is filled */
 	struct feed_record window[FEED_WINDOW];
+	uint64_t came[FEED_WINDOW]; /* tick at which each of them came */
 };
 
+/* hole_ns: a missing record older than this is a gap; 0 = 1 ms. The counters are the caller's and start at 0. */
 void feed_init(struct feed *feed, struct hp_feed_stats *stats, uint64_t hole_ns);
-/* Takes a datagram; truncated or odd-sized ones are counted and contribute their whole valid records: none.
- */
+/* Takes a datagram. A truncated or odd-sized one is counted and refused whole: nobody knows what its bytes
+ * are. */
 void feed_push(struct feed *feed, const uint8_t *data, uint32_t len, uint32_t truncated);
 /* Next record or gap; FEED_NONE when the datagram is used up and nothing in the window can go. now:
  * clock_ticks(). */

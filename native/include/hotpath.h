@@ -57,7 +57,8 @@ struct hp_order_options {
 	double max_notional;   /* risk: largest price x quantity of one order (both scaled); 0 = no limit */
 	uint32_t reconnect_ms; /* pause between attempts after a disconnect; 0 = do not reconnect */
 	uint32_t connect_ms;   /* time allowed for the first connect; 0 = 1000 */
-	uint32_t reserved[4];
+	uint32_t later;	       /* 1: hp_engine_connect() connects, not hp_engine_open() */
+	uint32_t reserved[3];
 };
 _Static_assert(sizeof(struct hp_order_options) == 128, "hp_order_options");
 _Static_assert(offsetof(struct hp_order_options, port) == 80, "hp_order_options.port");
@@ -176,7 +177,8 @@ struct hp_event {
 	double order_id;
 	double detail;
 	uint64_t ready_tsc; /* when it was handed to the strategy */
-	uint64_t reserved[3];
+	uint64_t start_tsc; /* when the turn of the loop that brought it began */
+	uint64_t reserved[2];
 };
 _Static_assert(sizeof(struct hp_event) == 128, "hp_event");
 _Static_assert(offsetof(struct hp_event, bid) == 48, "hp_event.bid");
@@ -192,7 +194,7 @@ struct hp_request {
 	double price, qty;
 	double trigger_seq, trigger_recv_ns;
 	uint64_t ready_tsc; /* copied from the event that caused it; 0 = none */
-	uint64_t reserved;
+	uint64_t start_tsc; /* likewise */
 };
 _Static_assert(sizeof(struct hp_request) == 64, "hp_request");
 
@@ -227,7 +229,8 @@ struct hp_seat {
 	double epoch_ms, price_scale, qty_scale;
 	uint32_t events_offset, orders_offset; /* from the start of this struct, to an hp_ring */
 	uint32_t engine_waiting;	       /* engine sleeps: the producer of orders must wake it */
-	uint32_t reserved[3];
+	uint32_t next_order;		       /* n of the next order id */
+	uint32_t reserved[2];
 };
 #define HP_SEAT_MAGIC 0x54414553u
 _Static_assert(sizeof(struct hp_seat) == 64, "hp_seat");
@@ -284,7 +287,8 @@ struct hp_control {
 	double overruns; /* events not delivered to a seat */
 	double now_ns;	 /* last turn of the loop that brought something */
 	double loops;	 /* turns that brought a record */
-	uint32_t reserved[4];
+	double ended;	 /* sessions whose last record was applied */
+	uint32_t reserved[2];
 	struct hp_event event; /* the slot of an inline strategy */
 	struct hp_rx_stats rx;
 	struct hp_feed_stats feed;
@@ -427,6 +431,9 @@ HP_API int32_t hp_wake_open(const char *path);
  */
 HP_API struct hp_engine *hp_engine_open(const struct hp_engine_options *options, struct hp_control *control,
 					void *book_memory, int32_t book_bytes, int32_t levels);
+/* Connects the order entry that was left for later. 0, also when it stands already; or -errno. Not while
+ * running. */
+HP_API int32_t hp_engine_connect(struct hp_engine *engine);
 /* sizeof(struct hp_control): what `control` must hold. */
 HP_API int32_t hp_control_bytes(void);
 /*
@@ -447,9 +454,13 @@ HP_API int32_t hp_engine_go_on(struct hp_engine *engine);
 HP_API int32_t hp_engine_arm(struct hp_engine *engine, double threshold, double qty);
 /* Runs the loop in C on this thread, armed trigger included, until END or `ms`. Kind of the last event. */
 HP_API int32_t hp_engine_run(struct hp_engine *engine, int32_t ms);
-/* Takes a seat (memory of hp_seat_bytes). Before or while the thread runs. Its index or -errno. */
+/*
+ * Takes a seat (memory of hp_seat_bytes), before or while the thread runs. wants: bit (1 << kind) for each
+ * kind of event to be told, 0 = every kind; a seat that does not want book updates takes the highest free
+ * place, so that strategies count their orders from 1. Its index or -errno.
+ */
 HP_API int32_t hp_engine_sit(struct hp_engine *engine, struct hp_seat *seat, int32_t bytes, int32_t events,
-			     int32_t orders);
+			     int32_t orders, int32_t wants);
 /* Gives a seat back: its memory may be reused once this returns. */
 HP_API int32_t hp_engine_leave(struct hp_engine *engine, int32_t index);
 /* The write end of the pipe that wakes a sleeping engine. */
