@@ -54,15 +54,37 @@ const struct rx_ops *rx_path(int32_t path);
 
 /* ---- shared by the paths (native/rx/socket.c) ---- */
 
+/* The options' address, checked and in the kernel's terms. */
+struct rx_endpoint {
+	char address[16]; /* both NUL-terminated, whatever the options held */
+	char ifname[16];
+	uint32_t ip;   /* network byte order */
+	uint16_t port; /* network byte order */
+	int ifindex;   /* 0: the routing table chooses */
+	int multicast;
+};
+
+/* Reads address, port and interface. 0 or fail(...). */
+int rx_endpoint(struct rx_endpoint *out, const struct hp_rx_options *options);
 /*
  * A UDP socket for the endpoint: non-blocking, SO_REUSEADDR, receive buffer, busy-poll options when asked,
- * bound to group:port and joined on the interface (or bound to the unicast address). fd or fail(...).
+ * bound to group:port and joined on the interface (or bound to the unicast address). fd or fail(...). What
+ * the kernel did not grant goes to stats->note.
  */
-int rx_socket_open(const struct hp_rx_options *options);
-/* A socket that only joins the group (IGMP) and is never bound: what the xdp path needs. fd, or -1 for
- * unicast. */
-int rx_socket_join(const struct hp_rx_options *options);
-/* Adds SO_RXQ_OVFL-style drop counts of the socket to stats->dropped (SO_MEMINFO's drops field). */
+int rx_socket_open(const struct rx_endpoint *endpoint, const struct hp_rx_options *options,
+		   struct hp_rx_stats *stats);
+/* Leaves the group and closes; -1 is a no-op. Other holders of the socket (a ring) do not keep it joined. */
+void rx_socket_close(int fd, const struct rx_endpoint *endpoint);
+/*
+ * A socket that only joins the group (IGMP) and is never bound: what the xdp path needs. *fd is -1 for a
+ * unicast endpoint. 0 or fail(...).
+ */
+int rx_socket_join(const struct rx_endpoint *endpoint, int *fd);
+/* Asks for busy polling on a socket (UDP or XDP). 0 or -errno. */
+int rx_socket_busy_poll(int fd);
+/* Copies the socket's count of dropped datagrams (SO_MEMINFO) to stats->dropped. */
 void rx_socket_drops(int fd, struct hp_rx_stats *stats);
+/* Appends to stats->note, ", " between; cut when full. */
+void rx_note(struct hp_rx_stats *stats, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/* Which file serves which enum hp_rx_path. */
+#include "rx.h"
+
+const struct rx_ops *rx_path(int32_t path)
+{
+	switch (path) {
+	case HP_RX_UDP:
+		return &rx_udp;
+	case HP_RX_URING:
+		return &rx_uring;
+	case HP_RX_XDP:
+		return &rx_xdp;
+	default:
+		return NULL;
+	}
+}
