@@ -25,9 +25,14 @@ static inline void cpu_relax(void)
 #endif
 }
 
-static inline uint8_t *ring_slot(struct hp_ring *ring, uint32_t index)
+/* Slot `index` (already masked) of an event ring, and of an order ring. */
+static inline struct hp_event *seat_event(struct hp_ring *ring, uint32_t index)
 {
-	return (uint8_t *)(ring + 1) + (size_t)(index & (ring->capacity - 1)) * ring->slot_bytes;
+	return (struct hp_event *)(ring + 1) + index;
+}
+static inline struct hp_request *seat_order(struct hp_ring *ring, uint32_t index)
+{
+	return (struct hp_request *)(ring + 1) + index;
 }
 
 static inline struct hp_ring *seat_events(struct hp_seat *seat)

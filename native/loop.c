@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hot loop: wire -> rx -> feed -> book -> strategy -> order -> wire, one record a turn, a stamp at every
+ * arrow. A turn ends when its event is handed out; it is closed when the next turn begins, so that what the
+ * strategy took is known and the histograms are written after the order has left.
+ *
+ * One record a turn costs one call a record where a batch would need one call a datagram (a few ns), and buys
+ * that the book a strategy looks at, to any depth, is the book as of its event.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+#define REFRESH_NS 50000000u /* how often counters that need a system call are refreshed, at most */
+
+static inline void stage(struct hp_engine *engine, enum hp_stage stage, uint64_t ticks)
+{
+	histogram_record(&engine->control->stages[stage], clock_ns(ticks));
+}
+
+/* The strategy has returned (it asked for the next turn): write down what the turn cost. */
+static void close_turn(struct hp_engine *engine, uint64_t now)
+{
+	engine->turn_open = 0;
+	engine->strategy_ticks += now - engine->mark;
+	stage(engine, HP_STAGE_STRATEGY, engine->strategy_ticks);
+	stage(engine, HP_STAGE_LOOP, now - engine->turn_start);
+}
+
+static int emit(struct hp_engine *engine, enum hp_event_kind kind, double seq, double detail)
+{
+	struct hp_event *event = &engine->control->event;
+
+	event->kind = kind;
+	event->flags = engine->book->flags << HP_FLAG_BOOK_SHIFT;
+	event->seq = seq;
+	event->detail = detail;
+	event->ready_tsc = 0; /* causes no order of its own: not a turn of the loop */
+	return kind;
+}
+
+static int emit_gap(struct hp_engine *engine, const struct feed_update *update)
+{
+	engine->gap = 1;
+	if (!engine->options.go_on)
+		book_mark_stale(engine->book, 1);
+	return emit(engine, HP_EVENT_GAP, (double)update->seq, (double)update->count);
+}
+
+/* A snapshot that is seen from its first record on makes a stale book good again. */
+static void begin_run(struct hp_engine *engine, const struct feed_update *update)
+{
+	int snapshot = update->flags & HP_FLAG_SNAPSHOT;
+
+	if (update->fresh && (!snapshot || engine->book->snapshot))
+		hp_book_clear(engine->book);
+	if (snapshot && !engine->book->snapshot && !engine->gap)
+		book_mark_stale(engine->book, 0);
+	else if (update->fresh && !snapshot && !engine->options.go_on)
+		book_mark_stale(engine->book, 1); /* joined in the middle: the levels before are unknown */
+}
+
+static void fill_book_event(struct hp_engine *engine, const struct feed_update *update)
+{
+	struct hp_book *book = engine->book;
+	struct hp_event *event = &engine->control->event;
+
+	event->kind = HP_EVENT_BOOK;
+	event->flags = update->flags | book->flags << HP_FLAG_BOOK_SHIFT;
+	event->seq = (double)update->seq;
+	event->recv_ns = (double)(clock_realtime_ns(engine->recv_end) - engine->epoch_ns);
+	event->sent_ns = (double)(update->sent_ns - engine->epoch_ns);
+	event->price = update->price;
+	event->qty = update->qty;
+	event->bid = book->bid_count ? book_bid_price(book)[book->bid_head] : 0;
+	event->bid_qty = book->bid_count ? book_bid_qty(book)[book->bid_head] : 0;
+	event->ask = book->ask_count ? book_ask_price(book)[book->ask_head] : 0;
+	event->ask_qty = book->ask_count ? book_ask_qty(book)[book->ask_head] : 0;
+}
+
+/* Applies one record and opens its turn: DECODE ended at `decoded`. */
+static int emit_book(struct hp_engine *engine, const struct feed_update *update, uint64_t decoded)
+{
+	uint64_t applied;
+
+	if (__builtin_expect(update->fresh || (update->flags & HP_FLAG_SNAPSHOT), 0))
+		begin_run(engine, update);
+	engine->gap = 0;
+	engine->end = (update->flags & HP_FLAG_LAST) != 0;
+	book_apply(engine->book, (double)update->seq, update->flags, update->price, update->qty);
+	applied = clock_ticks();
+	fill_book_event(engine, update);
+	stage(engine, HP_STAGE_DECODE, decoded - engine->mark);
+	stage(engine, HP_STAGE_BOOK, applied - decoded);
+	engine->control->loops += 1;
+	engine->strategy_ticks = 0;
+	engine->turn_open = 1;
+	engine->mark = clock_ticks();
+	engine->control->event.ready_tsc = engine->mark;
+	engine->control->event.start_tsc = engine->turn_start;
+	if (engine_armed(engine)) {
+		int32_t buy;
+		double price;
+
+		if (trigger_decide(&engine->trigger, &engine->control->event, &buy, &price))
+			engine_submit(engine, ++engine->next_order, buy, price, engine->trigger.qty,
+				      engine->control->event.seq, engine->control->event.recv_ns);
+	}
+	return HP_EVENT_BOOK;
+}
+
+/* Next record of the datagrams at hand, or NONE when they are used up. */
+static int next_record(struct hp_engine *engine)
+{
+	for (;;) {
+		if (engine->feeding) {
+			struct feed_update update;
+			int kind = feed_next(&engine->feed, &update, engine->mark);
+
+			if (kind == FEED_UPDATE)
+				return emit_book(engine, &update, clock_ticks());
+			if (kind == FEED_GAP)
+				return emit_gap(engine, &update);
+			engine->feeding = 0;
+		}
+		if (engine->batch_next == engine->batch_count)
+			return HP_EVENT_NONE;
+		const struct rx_datagram *datagram = &engine->batch[engine->batch_next++];
+		feed_push(&engine->feed, datagram->data, datagram->len, datagram->truncated);
+		engine->feeding = 1;
+	}
+}
+
+/* Looks at the wire once. Stamps WAIT and RECV when something came. */
+static int receive(struct hp_engine *engine)
+{
+	uint64_t before, after;
+	int count;
+
+	if (engine->batch_count) {
+		engine->rx->ops->release(engine->rx);
+		engine->batch_count = engine->batch_next = 0;
+	}
+	before = clock_ticks();
+	count = engine->rx->ops->poll(engine->rx, engine->batch, RX_BATCH);
+	if (count <= 0)
+		return count;
+	after = clock_ticks();
+	stage(engine, HP_STAGE_WAIT, before - engine->mark);
+	stage(engine, HP_STAGE_RECV, after - before);
+	engine->batch_count = count;
+	engine->batch_next = 0;
+	engine->turn_start = before;
+	engine->recv_end = after;
+	engine->control->now_ns = (double)(clock_realtime_ns(after) - engine->epoch_ns);
+	engine->mark = clock_ticks();
+	return count;
+}
+
+/* What is due while the wire is quiet: order states, holes that grew too old, counters. */
+static int idle(struct hp_engine *engine)
+{
+	uint64_t now = clock_ticks();
+	struct order_event change;
+
+	if (engine->orders && order_service(engine->orders, &change, now)) {
+		struct hp_event *event = &engine->control->event;
+
+		if (change.state < 0)
+			return emit(engine, HP_EVENT_LINK, 0, change.linked);
+		event->order_id = change.id;
+		return emit(engine, HP_EVENT_ORDER, event->seq, change.state);
+	}
+	if (engine->feed.waiting) {
+		uint64_t mark = engine->mark;
+		int kind;
+
+		engine->mark = now; /* feed_next() judges the hole's age by it */
+		engine->turn_start = now;
+		engine->feeding = 1;
+		kind = next_record(engine);
+		if (kind != HP_EVENT_NONE)
+			return kind;
+		engine->mark = mark;
+	}
+	if (now > engine->refresh_at) {
+		engine->rx->ops->refresh(engine->rx);
+		engine->refresh_at = now + clock_to_ticks(REFRESH_NS);
+	}
+	return HP_EVENT_NONE;
+}
+
+int engine_turn(struct hp_engine *engine, uint32_t polls)
+{
+	int kind;
+
+	if (engine->turn_open) {
+		close_turn(engine, clock_ticks());
+		engine->mark = clock_ticks();
+		engine->turn_start = engine->mark;
+	}
+	if (engine->end) {
+		engine->end = 0;
+		engine->control->ended += 1;
+		engine->rx->ops->refresh(engine->rx);
+		return emit(engine, HP_EVENT_END, engine->book->seq, 0);
+	}
+	kind = next_record(engine);
+	while (kind == HP_EVENT_NONE && polls--) {
+		int count = receive(engine);
+
+		if (count < 0)
+			return count;
+		kind = count ? next_record(engine) : idle(engine);
+	}
+	return kind;
+}
+
+int engine_submit(struct hp_engine *engine, double id, int32_t buy, double price, double qty,
+		  double trigger_seq, double trigger_recv_ns)
+{
+	uint64_t start = clock_ticks(), encoded, sent;
+	struct order order = {
+		.id = id,
+		.price = price,
+		.qty = qty,
+		.buy = buy,
+		.trigger_seq = (int64_t)trigger_seq,
+		.trigger_recv_ns = engine->epoch_ns + (int64_t)trigger_recv_ns,
+		.submit_ns = clock_realtime_ns(start),
+	};
+	int error;
+
+	if (engine->turn_open)
+		engine->strategy_ticks += start - engine->mark;
+	if (!engine->orders)
+		return -ENOTCONN;
+	if (engine->book->flags & HP_BOOK_STALE) {
+		engine->control->order.refused += 1;
+		engine->control->order.refused_stale += 1;
+		return -ESTALE;
+	}
+	error = order_prepare(engine->orders, &order);
+	encoded = clock_ticks();
+	if (!error) {
+		order_flush(engine->orders); /* a lost link is told by order_service() */
+		sent = clock_ticks();
+		stage(engine, HP_STAGE_ORDER, encoded - start);
+		stage(engine, HP_STAGE_SEND, sent - encoded);
+	}
+	engine->mark = clock_ticks();
+	return error;
+}
+
+int engine_cancel(struct hp_engine *engine, double id)
+{
+	struct order order = {.id = id, .submit_ns = clock_realtime_ns(clock_ticks())};
+	int error;
+
+	if (!engine->orders)
+		return -ENOTCONN;
+	error = order_prepare_cancel(engine->orders, &order);
+	if (!error)
+		order_flush(engine->orders);
+	return error;
+}
+
+void engine_sleep(struct hp_engine *engine, int ms)
+{
+	struct pollfd fds[3] = {
+		{.fd = engine->rx->ops->fd(engine->rx), .events = POLLIN},
+		{.fd = engine->orders ? order_fd(engine->orders) : -1, .events = POLLIN},
+		{.fd = engine->wake[0], .events = POLLIN},
+	};
+	char bytes[64];
+
+	if (!seats_sleeping(engine, 1))
+		poll(fds, 3, ms);
+	seats_sleeping(engine, 0);
+	if (fds[2].revents & POLLIN)
+		(void)!read(engine->wake[0], bytes, sizeof(bytes));
+}

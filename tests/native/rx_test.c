@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/* The udp and uring receive paths, and what they share: addresses, namespaces. */
+#include "wire.h"
+
+/* Neither 1472 nor 3000 bytes: fragments come together in the kernel, and what does not fit is said. */
+static void long_datagrams_are_cut(void)
+{
+	struct rx *rx = path_open();
+	struct rx_datagram got[RX_BATCH];
+	static uint8_t data[3000];
+	int fd = wire_sender();
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)i;
+	wire_send(fd, WIRE_GROUP, WIRE_PORT, data, RX_FRAME);
+	path_expect(rx, data, RX_FRAME);
+	wire_send(fd, WIRE_GROUP, WIRE_PORT, data, sizeof(data));
+	CHECK_EQ(path_poll(rx, got), 1);
+	CHECK_EQ(got[0].len, RX_FRAME);
+	CHECK_EQ(got[0].truncated, 1);
+	CHECK(!memcmp(got[0].data, data, RX_FRAME));
+	rx->ops->release(rx);
+	close(fd);
+	rx->ops->close(rx);
+}
+
+static void drops_are_counted(void)
+{
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	struct rx *rx;
+	int fd = wire_sender();
+	char data[1000] = {0};
+
+	options.rcvbuf = 4096;
+	CHECK_EQ(path_try(&rx, &options), 0);
+	for (int i = 0; i < 100; i++)
+		wire_send(fd, WIRE_GROUP, WIRE_PORT, data, sizeof(data));
+	rx->ops->refresh(rx);
+	CHECK(path_stats.dropped > 0);
+	close(fd);
+	rx->ops->close(rx);
+}
+
+static void foreign_addresses_are_refused(void)
+{
+	refused_with_a_sentence("10.99.9.9", "vb", WIRE_PORT, EADDRNOTAVAIL, "no interface has that address");
+	refused_with_a_sentence("239.255.0.1", "", WIRE_PORT, ENODEV, "name the interface with if=");
+}
+
+/* In a child without any privilege: both sockets need none. */
+static void nobody_may_receive(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		int before = netns_enter(wire_b);
+		struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+		struct rx *rx;
+
+		(void)before;
+		if (setresuid(65534, 65534, 65534) || path_ops->open(&rx, &options, &path_stats))
+			_exit(1);
+		rx->ops->close(rx);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
+static void *poll_once(void *argument)
+{
+	struct rx_datagram got[RX_BATCH];
+	struct rx *rx = argument;
+
+	CHECK_EQ(rx->ops->poll(rx, got, RX_BATCH), 0);
+	return NULL;
+}
+
+/* The kernel tears another thread's ring down in its own time, but soon. */
+static void close_by_another_thread(void)
+{
+	struct rx *rx = path_open();
+	double deadline = wire_seconds() + 5;
+	pthread_t thread;
+
+	CHECK_EQ(pthread_create(&thread, NULL, poll_once, rx), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	rx->ops->close(rx);
+	CHECK(!wire_table("igmp", "0100FFEF"));
+	while (wire_table("udp", ":3039 ") && wire_seconds() < deadline)
+		wire_pause();
+	CHECK(!wire_table("udp", ":3039 "));
+}
+
+static void namespaces_are_entered_and_left(void)
+{
+	struct stat before, inside, after;
+	int fds = wire_fds(), left;
+
+	CHECK_EQ(netns_enter(""), -1);
+	CHECK_EQ(stat("/proc/thread-self/ns/net", &before), 0);
+	left = netns_enter(wire_b);
+	CHECK(left >= 0);
+	CHECK_EQ(stat("/proc/thread-self/ns/net", &inside), 0);
+	netns_leave(left);
+	CHECK_EQ(stat("/proc/thread-self/ns/net", &after), 0);
+	CHECK(inside.st_ino != before.st_ino && after.st_ino == before.st_ino);
+	CHECK_EQ(netns_enter("/run/netns/hpt-none"), -ENOENT);
+	CHECK(wire_said("\"/run/netns/hpt-none\": no such file"));
+	CHECK_EQ(netns_enter("/proc/self/status"), -EINVAL);
+	CHECK_EQ(wire_fds(), fds);
+}
+
+static void paths_are_looked_up(void)
+{
+	CHECK(rx_path(HP_RX_UDP) == &rx_udp);
+	CHECK(rx_path(HP_RX_URING) == &rx_uring);
+	CHECK(rx_path(HP_RX_XDP) == &rx_xdp);
+	CHECK(!rx_path(3) && !rx_path(-1));
+}
+
+static void sockets_conform(const struct rx_ops *ops)
+{
+	path_conforms(ops);
+	RUN(long_datagrams_are_cut);
+	RUN(drops_are_counted);
+	RUN(foreign_addresses_are_refused);
+	RUN(nobody_may_receive);
+	RUN(close_by_another_thread);
+}
+
+int main(void)
+{
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	struct rx *rx;
+
+	wire_up();
+	__sanitizer_install_malloc_and_free_hooks(wire_malloc, wire_free);
+	RUN(paths_are_looked_up);
+	RUN(namespaces_are_entered_and_left);
+	sockets_conform(&rx_udp);
+	path_ops = &rx_uring;
+	if (path_try(&rx, &options)) {
+		if (wire_said("io_uring is forbidden") || wire_said("no io_uring"))
+			SKIP("no io_uring here: the uring path is untested");
+		return 1;
+	}
+	printf("uring runs as: %s\n", path_stats.note);
+	rx->ops->close(rx);
+	sockets_conform(&rx_uring);
+	return 0;
+}
