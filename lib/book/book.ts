@@ -1,0 +1,387 @@
+/**
+ * The L2 book as TypeScript sees it: views over the memory native code keeps it in. Nothing is copied but what a
+ * person asks to look at.
+ *
+ * @module
+ */
+import { BOOK, BOOK_FLAG } from "../layout.ts";
+import { check, native, NativeError, SharedMemory } from "../native.ts";
+import { formatCount, formatScaled } from "../measure/format.ts";
+
+/** One price level, for people: decimal price and quantity. */
+export interface Level {
+  /** Price in the market's unit. */
+  price: number;
+  /** Quantity in the market's unit. */
+  qty: number;
+}
+
+/** Best levels and what follows from them, for people: decimal prices and quantities. */
+export interface Top {
+  /** Best bid; undefined when the side is empty. */
+  bid: Level | undefined;
+  /** Best ask; undefined when the side is empty. */
+  ask: Level | undefined;
+  /** Middle of the two best prices; NaN when a side is empty. */
+  mid: number;
+  /** Best ask less best bid; negative in a crossed book, NaN when a side is empty. */
+  spread: number;
+  /** Mid weighted by the opposite sides' best quantities; NaN when a side is empty. */
+  microprice: number;
+  /** (bid qty - ask qty) / (bid qty + ask qty) at the top: -1..1; NaN when both are empty. */
+  imbalance: number;
+}
+
+/** A side's first levels with the running sum of their quantities. */
+export interface Depth {
+  /** Level from the best (0). */
+  level: number;
+  /** Decimal price. */
+  price: number;
+  /** Decimal quantity. */
+  qty: number;
+  /** Decimal quantity from the best level down to this one. */
+  cumulative: number;
+}
+
+/** Side of the book. */
+export type Side = "bid" | "ask";
+
+const U32 = {
+  version: BOOK.version / 4,
+  flags: BOOK.flags / 4,
+  capacity: BOOK.capacity / 4,
+  bidHead: BOOK.bid_head / 4,
+  bidCount: BOOK.bid_count / 4,
+  askHead: BOOK.ask_head / 4,
+  askCount: BOOK.ask_count / 4,
+} as const;
+const LEVELS = BOOK.bytes / 8;
+
+/**
+ * An L2 book. The plain getters (`bid`, `askQty`, `bidPriceAt(i)` …) are scaled integers for strategies: no allocation,
+ * no copy. `top`, `ladder()` and `depth()` are decimal numbers for people, read consistently even while a native
+ * thread writes.
+ *
+ * @example
+ * ```ts
+ * import { Book } from "hotpath";
+ * import assert from "node:assert/strict";
+ *
+ * const book = Book.create({ priceScale: 100, qtyScale: 1 });
+ * book.apply("bid", 10_000, 5);
+ * book.apply("ask", 10_050, 7);
+ * assert.equal(book.top.spread, 0.5);
+ * assert.equal(book.crossed, false);
+ * ```
+ */
+export class Book {
+  readonly #memory: SharedMemory;
+  readonly #u32: Uint32Array;
+  readonly #f64: Float64Array;
+  readonly #capacity: number;
+  #handle: Deno.PointerValue = null;
+
+  /** @param memory Memory that holds a native book. */
+  constructor(memory: SharedMemory) {
+    this.#memory = memory;
+    this.#u32 = memory.u32;
+    this.#f64 = memory.f64;
+    this.#capacity = memory.u32[U32.capacity]!;
+  }
+
+  /** Memory for a book with `levels` a side (a power of two). */
+  static allocate(levels: number): SharedMemory {
+    return new SharedMemory(check(native().hp_book_bytes(levels)));
+  }
+
+  /**
+   * A book of one's own, for a backtest or a test: fed by {@linkcode apply}.
+   *
+   * @param options Levels a side (a power of two, default 16,384) and the scales of its numbers.
+   */
+  static create(options: { levels?: number; priceScale?: number; qtyScale?: number } = {}): Book {
+    const levels = options.levels ?? 16384;
+    const memory = Book.allocate(levels);
+    const handle = native().hp_book_open(memory.u8, memory.bytes, levels);
+    check(handle === null ? -22 : 0);
+    memory.f64[BOOK.price_scale / 8] = options.priceScale ?? 1;
+    memory.f64[BOOK.qty_scale / 8] = options.qtyScale ?? 1;
+    const book = new Book(memory);
+    book.#handle = handle;
+    return book;
+  }
+
+  /**
+   * Sets a level (scaled integers); quantity 0 removes it. Only for books made by {@linkcode create}.
+   *
+   * @returns The level's index from the best; -1 when there was no such level to remove.
+   * @throws {NativeError} when a number is off the scale; the book is untouched.
+   */
+  apply(side: Side, price: number, qty: number): number {
+    const result = native().hp_book_apply(this.#owned(), side === "bid" ? 1 : 0, price, qty);
+    if (result === -2) return -1;
+    if (result < 0) {
+      throw new NativeError(
+        `Cannot apply ${side} ${price} x ${qty}: prices are integers above 0, quantities integers from 0 on`,
+        -result,
+      );
+    }
+    return result;
+  }
+
+  /** Empties both sides. Only for books made by {@linkcode create}. */
+  clear(): void {
+    check(native().hp_book_clear(this.#owned()));
+  }
+
+  #owned(): Deno.PointerValue {
+    if (this.#handle === null) throw new TypeError("Cannot change this book: an engine writes it");
+    return this.#handle;
+  }
+
+  // -- for strategies: scaled integers, nothing allocated ------------------------------------------
+
+  /** Best bid, scaled; 0 when there is none. */
+  get bid(): number {
+    return this.#u32[U32.bidCount] === 0 ? 0 : this.bidPriceAt(0);
+  }
+  /** Quantity at the best bid, scaled; 0 when there is none. */
+  get bidQty(): number {
+    return this.#u32[U32.bidCount] === 0 ? 0 : this.bidQtyAt(0);
+  }
+  /** Best ask, scaled; 0 when there is none. */
+  get ask(): number {
+    return this.#u32[U32.askCount] === 0 ? 0 : this.askPriceAt(0);
+  }
+  /** Quantity at the best ask, scaled; 0 when there is none. */
+  get askQty(): number {
+    return this.#u32[U32.askCount] === 0 ? 0 : this.askQtyAt(0);
+  }
+  /** Bid levels. */
+  get bidLevels(): number {
+    return this.#u32[U32.bidCount]!;
+  }
+  /** Ask levels. */
+  get askLevels(): number {
+    return this.#u32[U32.askCount]!;
+  }
+  /** Price of bid level `i` (0 = best), scaled; `i` below {@linkcode bidLevels}. */
+  bidPriceAt(i: number): number {
+    return this.#f64[LEVELS + this.#u32[U32.bidHead]! + i]!;
+  }
+  /** Quantity of bid level `i`, scaled. */
+  bidQtyAt(i: number): number {
+    return this.#f64[LEVELS + this.#capacity + this.#u32[U32.bidHead]! + i]!;
+  }
+  /** Price of ask level `i` (0 = best), scaled; `i` below {@linkcode askLevels}. */
+  askPriceAt(i: number): number {
+    return this.#f64[LEVELS + 2 * this.#capacity + this.#u32[U32.askHead]! + i]!;
+  }
+  /** Quantity of ask level `i`, scaled. */
+  askQtyAt(i: number): number {
+    return this.#f64[LEVELS + 3 * this.#capacity + this.#u32[U32.askHead]! + i]!;
+  }
+  /** Sum of the best `n` bid quantities, scaled. */
+  bidSize(n: number): number {
+    let sum = 0;
+    for (let i = Math.min(n, this.bidLevels) - 1; i >= 0; i--) sum += this.bidQtyAt(i);
+    return sum;
+  }
+  /** Sum of the best `n` ask quantities, scaled. */
+  askSize(n: number): number {
+    let sum = 0;
+    for (let i = Math.min(n, this.askLevels) - 1; i >= 0; i--) sum += this.askQtyAt(i);
+    return sum;
+  }
+  /** Middle of the best prices, scaled; NaN when a side is empty. */
+  get mid(): number {
+    return this.bidLevels && this.askLevels ? (this.bid + this.ask) / 2 : NaN;
+  }
+  /** Best ask less best bid, scaled; NaN when a side is empty. */
+  get spread(): number {
+    return this.bidLevels && this.askLevels ? this.ask - this.bid : NaN;
+  }
+  /** Mid weighted by the opposite sides' best quantities, scaled; NaN when a side is empty. */
+  get microprice(): number {
+    const bidQty = this.bidQty;
+    const askQty = this.askQty;
+    return bidQty && askQty ? (this.bid * askQty + this.ask * bidQty) / (bidQty + askQty) : NaN;
+  }
+  /** (bid qty - ask qty) / (bid qty + ask qty) at the top, -1..1; NaN when both sides are empty. */
+  get imbalance(): number {
+    const bidQty = this.bidQty;
+    const askQty = this.askQty;
+    return (bidQty - askQty) / (bidQty + askQty);
+  }
+
+  // -- states ---------------------------------------------------------------------------------------
+
+  /** Records were lost since the last snapshot, or none was seen yet. */
+  get stale(): boolean {
+    return (this.#u32[U32.flags]! & BOOK_FLAG.STALE) !== 0;
+  }
+  /** Best bid at or above best ask. */
+  get crossed(): boolean {
+    return (this.#u32[U32.flags]! & BOOK_FLAG.CROSSED) !== 0;
+  }
+  /** Sequence number of the last record applied. */
+  get seq(): number {
+    return this.#f64[BOOK.seq / 8]!;
+  }
+  /** Price scale: a scaled price divided by it is the decimal one. */
+  get priceScale(): number {
+    return this.#f64[BOOK.price_scale / 8]!;
+  }
+  /** Quantity scale. */
+  get qtyScale(): number {
+    return this.#f64[BOOK.qty_scale / 8]!;
+  }
+  /** What happened to it so far, by name. */
+  get counters(): Record<
+    "updates" | "inserted" | "removed" | "unknownRemoved" | "overflowed" | "refused" | "clears",
+    number
+  > {
+    const at = (offset: number) => this.#f64[offset / 8]!;
+    return {
+      updates: at(BOOK.updates),
+      inserted: at(BOOK.inserted),
+      removed: at(BOOK.removed),
+      unknownRemoved: at(BOOK.unknown_removed),
+      overflowed: at(BOOK.overflowed),
+      refused: at(BOOK.refused),
+      clears: at(BOOK.clears),
+    };
+  }
+
+  // -- for people: decimal, consistent ----------------------------------------------------------------
+
+  /** Reads under the seqlock: again until no write came in between. */
+  #consistent<T>(read: () => T): T {
+    for (let tries = 0;; tries++) {
+      const before = Atomics.load(this.#u32, U32.version);
+      if (before % 2 === 0) {
+        const result = read();
+        if (Atomics.load(this.#u32, U32.version) === before) return result;
+      }
+      if (tries > 1_000_000) {
+        throw new Error("Cannot read the book: its writer stopped in the middle of a change");
+      }
+    }
+  }
+
+  #level(side: Side, i: number): Level {
+    const bid = side === "bid";
+    return {
+      price: (bid ? this.bidPriceAt(i) : this.askPriceAt(i)) / this.priceScale,
+      qty: (bid ? this.bidQtyAt(i) : this.askQtyAt(i)) / this.qtyScale,
+    };
+  }
+
+  /** Best levels, mid, spread, microprice, imbalance. */
+  get top(): Top {
+    return this.#consistent(() => ({
+      bid: this.bidLevels ? this.#level("bid", 0) : undefined,
+      ask: this.askLevels ? this.#level("ask", 0) : undefined,
+      mid: this.mid / this.priceScale,
+      spread: this.spread / this.priceScale,
+      microprice: this.microprice / this.priceScale,
+      imbalance: this.imbalance,
+    }));
+  }
+
+  /** A side's first `n` levels, best first. */
+  levels(side: Side, n = Infinity): Level[] {
+    return this.#consistent(() => {
+      const count = Math.min(n, side === "bid" ? this.bidLevels : this.askLevels);
+      return Array.from({ length: count }, (_, i) => this.#level(side, i));
+    });
+  }
+
+  /** A side's first `n` levels with their cumulative size. */
+  depth(side: Side, n = 10): Depth[] {
+    let cumulative = 0;
+    return this.levels(side, n).map(({ price, qty }, level) => {
+      cumulative += qty;
+      return { level, price, qty, cumulative: Math.round(cumulative * 1e9) / 1e9 };
+    });
+  }
+
+  /** Both sides' first `n` levels around the spread. */
+  ladder(n = 10): Ladder {
+    return this.#consistent(() => {
+      const side = (name: Side, count: number) =>
+        Array.from({ length: Math.min(n, count) }, (_, i) => this.#level(name, i));
+      return new Ladder(side("bid", this.bidLevels), side("ask", this.askLevels), this.#title());
+    });
+  }
+
+  #title(): string {
+    const state = [this.stale ? "stale" : "", this.crossed ? "crossed" : ""].filter(Boolean).join(", ");
+    return `seq ${formatCount(this.seq)}  ${formatCount(this.bidLevels)} bids  ${
+      formatCount(this.askLevels)
+    } asks${state ? `  [${state}]` : ""}`;
+  }
+
+  /** Scaled price as text. */
+  formatPrice(price: number): string {
+    return formatScaled(price, this.priceScale);
+  }
+
+  /** Memory the book lies in: what another process joins. */
+  get memory(): SharedMemory {
+    return this.#memory;
+  }
+
+  /** A ladder of five levels a side. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.ladder(5).toString();
+  }
+}
+
+/** A picture of the book at one moment: asks above, bids below, bars for size. */
+export class Ladder {
+  /** Bid levels, best first. */
+  readonly bids: readonly Level[];
+  /** Ask levels, best first. */
+  readonly asks: readonly Level[];
+  readonly #title: string;
+
+  /** @param bids Best first. @param asks Best first. @param title The line above. */
+  constructor(bids: readonly Level[], asks: readonly Level[], title: string) {
+    this.bids = bids;
+    this.asks = asks;
+    this.#title = title;
+  }
+
+  /** The ladder as text. */
+  toString(): string {
+    const all = [...this.bids, ...this.asks];
+    if (all.length === 0) return `Book (empty)  ${this.#title}`;
+    const most = Math.max(...all.map(({ qty }) => qty));
+    const decimals = (pick: (level: Level) => number) =>
+      Math.max(...all.map((level) => (String(pick(level)).split(".")[1] ?? "").length));
+    const priceDecimals = decimals(({ price }) => price);
+    const qtyDecimals = decimals(({ qty }) => qty);
+    const width = Math.max(...all.map(({ price }) => price.toFixed(priceDecimals).length));
+    const qtyWidth = Math.max(...all.map(({ qty }) => qty.toFixed(qtyDecimals).length));
+    const line = (name: string, { price, qty }: Level) =>
+      `  ${name}  ${price.toFixed(priceDecimals).padStart(width)}  ${
+        qty.toFixed(qtyDecimals).padStart(qtyWidth)
+      }  ${"█".repeat(Math.max(1, Math.round((qty / most) * 24)))}`;
+    const spread = this.bids.length && this.asks.length
+      ? `  ───  spread ${(this.asks[0]!.price - this.bids[0]!.price).toFixed(priceDecimals)}`
+      : "  ───  one side is empty";
+    return [
+      `Book  ${this.#title}`,
+      ...this.asks.map((level) => line("ask", level)).reverse(),
+      spread,
+      ...this.bids.map((level) => line("bid", level)),
+    ].join("\n");
+  }
+
+  /** The ladder as text. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * The engine: one feed, its book, one order session and the loop that joins them. It runs in one of two ways: polled
+ * by the TypeScript that owns it (inline), or on a native thread of its own, watched from seats.
+ *
+ * @module
+ */
+import { Book } from "./book/book.ts";
+import { type FeedEndpoint, type OrderEndpoint, parseFeed, parseOrders } from "./endpoint.ts";
+import { Feed } from "./feed/feed.ts";
+import { CONTROL, SEAT } from "./layout.ts";
+import { Breakdown } from "./measure/breakdown.ts";
+import { check, native, SharedMemory } from "./native.ts";
+import { Desk, type GapNote } from "./order/desk.ts";
+import { InlineOrders, type OrderCounters, type Orders, readOrderCounters } from "./order/orders.ts";
+import { type EngineLimits, openEngine } from "./permission.ts";
+import { Update } from "./strategy/update.ts";
+
+/** What an engine is opened with. */
+export interface EngineOptions extends EngineLimits {
+  /** Market data: `udp://group:port?via=…`. */
+  feed: string | URL | FeedEndpoint;
+  /** Order entry: `tcp://host:port`; left out, the engine only watches. */
+  orders?: string | URL | OrderEndpoint | undefined;
+  /** Levels a side of the book, a power of two. @default {16384} */
+  levels?: number;
+}
+
+/** A seat taken at a running engine. */
+export interface Seat {
+  /** Its index. */
+  index: number;
+  /** Its memory. */
+  memory: SharedMemory;
+}
+
+/**
+ * Feed, book and order entry, joined by the native loop.
+ *
+ * @example
+ * ```ts ignore
+ * using engine = Engine.open({
+ *   feed: "udp://239.255.0.1:12345?via=xdp&if=eth1&qty=1000",
+ *   orders: "tcp://10.77.0.1:9012",
+ * });
+ * engine.start(); // on a thread of its own
+ * console.log(engine.book.top, engine.breakdown);
+ * ```
+ */
+export class Engine implements Disposable {
+  /** Market data: endpoint and counters. */
+  readonly feed: Feed;
+  /** The book. */
+  readonly book: Book;
+  /** Where the nanoseconds go. */
+  readonly breakdown: Breakdown;
+  /** Orders of a strategy that polls this engine itself (inline). Scaled integers. */
+  readonly inlineOrders: InlineOrders;
+  /** The event an inline turn brought. */
+  readonly update: Update;
+  /** The order-entry endpoint, if any. */
+  readonly orderEndpoint: OrderEndpoint | undefined;
+
+  readonly #control: SharedMemory;
+  readonly #bookMemory: SharedMemory;
+  #handle: Deno.PointerValue;
+  #bookFd = -1;
+  #desk: Desk | undefined;
+
+  private constructor(feed: FeedEndpoint, orders: OrderEndpoint | undefined, options: EngineOptions) {
+    const levels = options.levels ?? 16384;
+    this.#control = new SharedMemory(check(native().hp_control_bytes()));
+    this.#bookMemory = Book.allocate(levels);
+    this.#handle = openEngine(feed, orders, options, this.#control, this.#bookMemory, levels);
+    this.feed = new Feed(feed, this.#control);
+    this.book = new Book(this.#bookMemory);
+    this.breakdown = new Breakdown(this.#control);
+    this.inlineOrders = new InlineOrders(this.#handle);
+    this.update = new Update(this.#control, CONTROL.event);
+    this.orderEndpoint = orders;
+  }
+
+  /**
+   * Opens the receive path and, when given, the order session; asks Deno for both first.
+   *
+   * @param options Endpoints and limits.
+   * @returns An engine that stands still: take turns with {@linkcode next}, or {@linkcode start} its thread.
+   * @throws {Deno.errors.NotCapable} naming the missing flag; {@linkcode NativeError} with what failed and why.
+   */
+  static open(options: EngineOptions): Engine {
+    const feed = typeof options.feed === "string" || options.feed instanceof URL
+      ? parseFeed(options.feed)
+      : options.feed;
+    const orders = typeof options.orders === "string" || options.orders instanceof URL
+      ? parseOrders(options.orders)
+      : options.orders;
+    return new Engine(feed, orders, options);
+  }
+
+  /** The native handle; throws when the engine is closed. */
+  get handle(): Deno.PointerObject {
+    if (this.#handle === null) throw new TypeError("Cannot use the engine: it is closed");
+    return this.#handle;
+  }
+
+  /** It has not been closed. */
+  get open(): boolean {
+    return this.#handle !== null;
+  }
+
+  /** A native thread of its own runs the loop. */
+  get running(): boolean {
+    return this.#control.u32[CONTROL.running / 4] === 1;
+  }
+
+  /** The order session stands. */
+  get connected(): boolean {
+    return this.orderCounters.connected === 1;
+  }
+
+  /** Counters of order entry. */
+  get orderCounters(): OrderCounters {
+    return readOrderCounters(this.#control);
+  }
+
+  /** Turns that brought a record. */
+  get loops(): number {
+    return this.#control.f64[CONTROL.loops / 8]!;
+  }
+
+  /** Sessions whose last record was applied. */
+  get ended(): number {
+    return this.#control.f64[CONTROL.ended / 8]!;
+  }
+
+  /** Events that seats were too slow for. */
+  get overruns(): number {
+    return this.#control.f64[CONTROL.overruns / 8]!;
+  }
+
+  /** The last gaps a running engine met (at most 100, told from the first use of {@linkcode orders} on). */
+  get gaps(): readonly GapNote[] {
+    return this.#desk?.gaps ?? [];
+  }
+
+  // -- inline -----------------------------------------------------------------------------------------
+
+  /** One turn of the loop: the kind of the event now in {@linkcode update} (`KIND`), 0 for none. */
+  next(): number {
+    return check(native().hp_engine_next(this.handle));
+  }
+
+  /** Trusts the book after a gap. */
+  goOn(): void {
+    if (this.running) this.#takeDesk().orders.raw.goOn();
+    else check(native().hp_engine_go_on(this.handle));
+  }
+
+  /**
+   * Arms the native trigger: the decision of `scripts/strategies/large_trade.ts`, made in C.
+   *
+   * @param threshold Change of notional (scaled price x scaled quantity); 0 disarms.
+   * @param qty Quantity of each order, scaled.
+   */
+  arm(threshold: number, qty = 1): void {
+    check(native().hp_engine_arm(this.handle, threshold, qty));
+  }
+
+  /** Runs the loop in C on this thread until the session ends or `ms` without an event have passed. */
+  runArmed(ms: number): number {
+    return check(native().hp_engine_run(this.handle, ms));
+  }
+
+  // -- on a thread of its own ---------------------------------------------------------------------------
+
+  /**
+   * Connects the order entry that was opened with `connectLater`: an exchange may start sending the moment it is
+   * connected to, so strategies take their seats first. No-op when it stands.
+   */
+  connect(): this {
+    if (!this.running) check(native().hp_engine_connect(this.handle));
+    return this;
+  }
+
+  /** Starts the native thread (no-op when it runs). */
+  start(): this {
+    if (this.running) return this;
+    this.#shareBook();
+    check(native().hp_engine_start(this.handle));
+    return this;
+  }
+
+  /** Before the thread starts: the mapping under a running writer must not change. */
+  #shareBook(): void {
+    if (this.#bookFd < 0) {
+      this.#bookFd = check(native().hp_share(this.#bookMemory.u8, this.#bookMemory.bytes));
+    }
+  }
+
+  /** Stops the native thread. */
+  stop(): void {
+    if (this.#handle !== null) check(native().hp_engine_stop(this.handle));
+  }
+
+  /** The book's memory as a file another process can join. */
+  get bookFile(): { path: string; bytes: number } {
+    this.#shareBook();
+    return { path: `/proc/${Deno.pid}/fd/${this.#bookFd}`, bytes: this.#bookMemory.bytes };
+  }
+
+  /** The engine's wake pipe as a file another process can open. */
+  get wakeFile(): string {
+    return `/proc/${Deno.pid}/fd/${check(native().hp_engine_wake_fd(this.handle))}`;
+  }
+
+  /**
+   * Takes a seat at the running engine.
+   *
+   * @param memory Memory for it (see {@linkcode seatMemory}).
+   * @param wants Bit (1 << kind) for each kind of event to be told; 0 is every kind.
+   */
+  sit(memory: SharedMemory, wants = 0): Seat {
+    const { hp_engine_sit } = native();
+    const index = check(hp_engine_sit(this.handle, memory.u8, memory.bytes, SEAT_EVENTS, SEAT_ORDERS, wants));
+    return { index, memory };
+  }
+
+  /** Gives a seat back. */
+  leave(seat: Seat): void {
+    if (this.#handle !== null) check(native().hp_engine_leave(this.handle, seat.index));
+  }
+
+  /** Memory for a seat. */
+  static seatMemory(): SharedMemory {
+    return new SharedMemory(check(native().hp_seat_bytes(SEAT_EVENTS, SEAT_ORDERS)));
+  }
+
+  /** Order entry for people: decimal prices and quantities. Starts the native thread. */
+  get orders(): Orders {
+    return this.#takeDesk().orders;
+  }
+
+  #takeDesk(): Desk {
+    this.start();
+    return this.#desk ??= new Desk(this, Engine.seatMemory(), check(native().hp_engine_wake_fd(this.handle)));
+  }
+
+  // -- end ------------------------------------------------------------------------------------------------
+
+  /** Forgets the stages' histograms. */
+  reset(): void {
+    check(native().hp_engine_reset(this.handle));
+  }
+
+  /** Stops, leaves the group, detaches, closes every socket. Its counters and book can still be read. */
+  close(): void {
+    if (this.#handle === null) return;
+    this.#desk?.close();
+    this.#desk = undefined;
+    const handle = this.#handle;
+    this.#handle = null;
+    this.inlineOrders.close();
+    check(native().hp_engine_close(handle));
+    if (this.#bookFd >= 0) native().hp_unshare(this.#bookFd);
+    this.#bookFd = -1;
+  }
+
+  /** {@linkcode close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** How it runs, in three lines. */
+  [Symbol.for("Deno.customInspect")](): string {
+    const { address, port, via } = this.feed.endpoint;
+    const state = !this.open ? "closed" : this.running ? "running on its own thread" : "standing still";
+    const { sent, acked, failed, refused } = this.orderCounters;
+    const orders = this.orderEndpoint
+      ? `orders to ${this.orderEndpoint.address}:${this.orderEndpoint.port} (${
+        this.connected ? "connected" : "no link"
+      }): ${sent} sent, ${acked} acknowledged, ${failed} failed, ${refused} refused`
+      : "no order entry";
+    return `Engine ${state}\n  feed ${address}:${port} via ${via} (${this.feed.note}): ${this.feed.counters.delivered} records\n  ${orders}`;
+  }
+}
+
+const SEAT_EVENTS = 8192;
+const SEAT_ORDERS = 1024;
+const SEAT_HEARTBEAT = SEAT.heartbeat / 4;
+
+/** A seat's heartbeat: it stands still when the strategy no longer answers. */
+export function heartbeat(seat: Seat): number {
+  return Atomics.load(seat.memory.u32, SEAT_HEARTBEAT);
+}

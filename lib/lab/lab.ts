@@ -1,0 +1,159 @@
+/** The lab: two namespaces, a wire, an exchange; everything a strategy needs on one machine. @module */
+import type { FeedEndpoint, OrderVia, RxPath, Wait } from "../endpoint.ts";
+import { netnsPath, parseFeed, parseOrders } from "../endpoint.ts";
+import { Engine } from "../engine.ts";
+import type { EngineLimits } from "../permission.ts";
+import { Exchange, type ExchangeOptions } from "./exchange.ts";
+import { EXCHANGE_ADDRESS, Namespaces } from "./namespaces.ts";
+import { Tape } from "./tape.ts";
+
+/** The group and port the lab's exchange sends to. */
+export const LAB_GROUP = "239.255.0.1";
+/** UDP port of the lab's market data. */
+export const LAB_PORT = 12345;
+/** TCP port of the lab's order entry. */
+export const LAB_ORDER_PORT = 9012;
+
+/** What a lab is raised with. */
+export interface LabOptions
+  extends Partial<Omit<ExchangeOptions, "tape" | "group" | "listen" | "ifname" | "netns">> {
+  /** A tape, a file to load, or nothing for the seeded market. */
+  data?: Tape | string | undefined;
+}
+
+/** How an engine listens in the lab. */
+export interface LabEngineOptions extends EngineLimits {
+  /** What to do when nothing is there. @default {"spin"} with 4 cores or more, else {"block"} */
+  wait?: Wait;
+  /** Core of the receiving thread. @default {-1} */
+  cpu?: number;
+  /** How orders leave. @default {"send"} */
+  orderVia?: OrderVia;
+  /** Open no order entry: the exchange will not start for it. @default {false} */
+  watchOnly?: boolean;
+  /** Levels a side of the book. @default {16384} */
+  levels?: number;
+}
+
+/**
+ * A raised lab.
+ *
+ * @example
+ * ```ts ignore
+ * await using lab = await Lab.up();
+ * using engine = lab.open("xdp");
+ * engine.start();
+ * ```
+ */
+export class Lab implements AsyncDisposable {
+  /** The namespaces and their interfaces. */
+  readonly namespaces: Namespaces;
+  /** The exchange, in its namespace. */
+  readonly exchange: Exchange;
+  /** What it plays. */
+  readonly tape: Tape;
+  readonly #engines: Engine[] = [];
+  #down = false;
+
+  private constructor(namespaces: Namespaces, exchange: Exchange, tape: Tape) {
+    this.namespaces = namespaces;
+    this.exchange = exchange;
+    this.tape = tape;
+  }
+
+  /**
+   * Raises namespaces and wire, loads or makes the tape, starts the exchange.
+   *
+   * @param options What to play, how fast, with which faults.
+   * @throws {Error} in one sentence: what is missing and what to do.
+   */
+  static async up(options: LabOptions = {}): Promise<Lab> {
+    const { data, ...rest } = options;
+    const tape = data instanceof Tape ? data : data ? Tape.load(data) : Tape.generate();
+    const namespaces = await Namespaces.up();
+    try {
+      const exchange = Exchange.open({
+        orderPort: LAB_ORDER_PORT,
+        port: LAB_PORT,
+        ...rest,
+        tape,
+        group: LAB_GROUP,
+        listen: EXCHANGE_ADDRESS,
+        ifname: namespaces.exchange,
+        netns: netnsPath(namespaces.exchange),
+      });
+      return new Lab(namespaces, exchange, tape);
+    } catch (error) {
+      await namespaces.down();
+      throw error;
+    }
+  }
+
+  /** The endpoint of the lab's market data, on the strategy's side. */
+  feedUrl(via: RxPath = "udp", wait?: Wait, cpu = -1): string {
+    const { strategy } = this.namespaces;
+    const options = new URLSearchParams({
+      via,
+      if: strategy,
+      netns: strategy,
+      qty: String(this.tape.info.qtyScale),
+      wait: wait ?? (navigator.hardwareConcurrency >= 4 ? "spin" : "block"),
+      cpu: String(cpu),
+    });
+    return `udp://${LAB_GROUP}:${this.exchange.settings.port}?${options}`;
+  }
+
+  /** The endpoint of the lab's order entry. */
+  ordersUrl(via: OrderVia = "send"): string {
+    const { orderPort } = this.exchange.settings;
+    return `tcp://${EXCHANGE_ADDRESS}:${orderPort}?netns=${this.namespaces.strategy}&via=${via}`;
+  }
+
+  /**
+   * Opens an engine in the strategy's namespace: connecting its order entry makes the exchange start.
+   *
+   * @param via Receive path.
+   * @param options Waiting, pinning, limits.
+   */
+  open(via: RxPath = "udp", options: LabEngineOptions = {}): Engine {
+    const { wait, cpu, orderVia, watchOnly, ...limits } = options;
+    const feed: FeedEndpoint = parseFeed(this.feedUrl(via, wait, cpu));
+    const orders = watchOnly ? undefined : parseOrders(this.ordersUrl(orderVia));
+    const engine = Engine.open({ ...limits, feed, orders });
+    this.#engines.push(engine);
+    return engine;
+  }
+
+  /** Engines opened here that are still open. */
+  get engines(): readonly Engine[] {
+    return this.#engines.filter(({ open }) => open);
+  }
+
+  /** Closes its engines and the exchange, removes the namespaces. */
+  async down(): Promise<void> {
+    if (this.#down) return;
+    this.#down = true;
+    for (const engine of this.engines) engine.close();
+    this.exchange.close();
+    this.tape.close();
+    await this.namespaces.down();
+  }
+
+  /** {@linkcode down}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+
+  /** The topology and what runs in it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    const { exchange: x, strategy: s } = this.namespaces;
+    if (this.#down) return "Lab (down)";
+    const engines = this.engines.map(({ feed }) => feed.endpoint.via).join(", ") ||
+      "none; lab.open() opens one";
+    return [
+      `Lab  ${x} 10.77.0.1 ── veth ── 10.77.0.2 ${s}`,
+      `  exchange ${this.exchange.state}, plays ${this.tape.name}`,
+      `  engines  ${engines}`,
+    ].join("\n");
+  }
+}

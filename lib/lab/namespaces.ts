@@ -1,0 +1,121 @@
+/**
+ * Two network namespaces joined by a veth pair, made with iproute2 and gone when the lab goes:
+ *
+ * ```text
+ *   namespace hp<pid>-<n>x              namespace hp<pid>-<n>s
+ *   exchange  10.77.0.1/24  ── veth ──  10.77.0.2/24  strategy
+ * ```
+ *
+ * Names carry the process id, so that what a killed run left behind is known as such and swept by the next.
+ *
+ * @module
+ */
+
+/** Address of the exchange's end. */
+export const EXCHANGE_ADDRESS = "10.77.0.1";
+/** Address of the strategy's end. */
+export const STRATEGY_ADDRESS = "10.77.0.2";
+
+const NAME = /^hp(\d+)-\d+[xs]$/;
+const EXCHANGE_MAC = "02:68:70:00:00:01";
+const STRATEGY_MAC = "02:68:70:00:00:02";
+
+async function ip(args: string[], batch?: string[]): Promise<string> {
+  let process: Deno.ChildProcess;
+  try {
+    const stdin = batch ? "piped" : "null";
+    process = new Deno.Command("ip", { args, stdin, stdout: "piped", stderr: "piped" }).spawn();
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    throw new Error("Cannot raise the lab: the program `ip` is missing; run `sh scripts/setup.sh`", { cause });
+  }
+  if (batch) {
+    const writer = process.stdin.getWriter();
+    // When ip ends early its own words say why; the broken pipe does not.
+    await writer.write(new TextEncoder().encode(batch.join("\n") + "\n")).catch(() => {});
+    await writer.close().catch(() => {});
+  }
+  const { success, stdout, stderr } = await process.output();
+  if (!success) {
+    const why = new TextDecoder().decode(stderr).trim().split("\n")[0] ?? "";
+    const hint = /not permitted|Permission denied/.test(why)
+      ? "; network namespaces need root or an unprivileged user namespace"
+      : "";
+    throw new Error(`Cannot raise the lab: ip ${[...args, ...(batch ?? [])].join(" / ")}: ${why}${hint}`);
+  }
+  return new TextDecoder().decode(stdout);
+}
+
+function alive(pid: number): boolean {
+  try {
+    Deno.statSync(`/proc/${pid}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Removes the namespaces of labs whose process is gone (killed before it could). Returns their names. */
+export async function sweep(): Promise<string[]> {
+  const names = (await ip(["netns", "list"])).split("\n").map((line) => line.split(" ")[0] ?? "");
+  const left = names.filter((name) => NAME.test(name) && !alive(Number(NAME.exec(name)![1])));
+  for (const name of left) await ip(["netns", "del", name]).catch(() => {}); // another run may sweep as well
+  return left;
+}
+
+let raised = 0;
+
+/** A pair of namespaces with a wire between them. */
+export class Namespaces implements AsyncDisposable {
+  /** Namespace and interface of the exchange. */
+  readonly exchange: string;
+  /** Namespace and interface of the strategy. */
+  readonly strategy: string;
+
+  private constructor(name: string) {
+    this.exchange = `${name}x`;
+    this.strategy = `${name}s`;
+  }
+
+  /** Makes them, after sweeping what dead runs left. */
+  static async up(): Promise<Namespaces> {
+    await sweep();
+    const pair = new Namespaces(`hp${Deno.pid}-${++raised}`);
+    try {
+      await pair.#make();
+    } catch (error) {
+      await pair.down();
+      throw error;
+    }
+    return pair;
+  }
+
+  async #make(): Promise<void> {
+    const { exchange: x, strategy: s } = this;
+    await ip(["-batch", "-"], [`netns add ${x}`, `netns add ${s}`]);
+    const queues = "numrxqueues 1 numtxqueues 1";
+    await ip(["-n", x, "link", "add", "dev", x, "address", EXCHANGE_MAC, ...queues.split(" "), "type", "veth"]
+      .concat(["peer", "name", s, "address", STRATEGY_MAC, ...queues.split(" "), "netns", s]));
+    // No IPv6 chatter, and neighbours known beforehand: nothing on the wire but the market.
+    const side = (dev: string, address: string, peer: string, mac: string) => [
+      `link set dev ${dev} addrgenmode none`,
+      `addr add ${address}/24 dev ${dev}`,
+      "link set dev lo up",
+      `link set dev ${dev} up`,
+      `neigh replace ${peer} lladdr ${mac} dev ${dev} nud permanent`,
+      `route add 224.0.0.0/4 dev ${dev}`,
+    ];
+    await ip(["-n", x, "-batch", "-"], side(x, EXCHANGE_ADDRESS, STRATEGY_ADDRESS, STRATEGY_MAC));
+    await ip(["-n", s, "-batch", "-"], side(s, STRATEGY_ADDRESS, EXCHANGE_ADDRESS, EXCHANGE_MAC));
+  }
+
+  /** Removes both; the wire goes with them. */
+  async down(): Promise<void> {
+    for (const name of [this.exchange, this.strategy]) await ip(["netns", "del", name]).catch(() => {});
+  }
+
+  /** {@linkcode down}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * Byte offsets and constants of `native/include/hotpath.h`, the part of the ABI that is data.
+ * `tests/native/abi_test.ts` compiles the header and fails when a number here disagrees with it.
+ *
+ * @module
+ */
+
+/** `struct hp_rx_options`: one receive endpoint. */
+export const RX_OPTIONS = {
+  bytes: 128,
+  address: 0,
+  ifname: 16,
+  netns: 32,
+  port: 96,
+  path: 100,
+  wait: 104,
+  cpu: 108,
+  queue: 112,
+  rcvbuf: 116,
+} as const;
+
+/** `struct hp_order_options`: one order-entry endpoint. */
+export const ORDER_OPTIONS = {
+  bytes: 128,
+  address: 0,
+  netns: 16,
+  port: 80,
+  via: 84,
+  max_qty: 88,
+  max_notional: 96,
+  reconnect_ms: 104,
+  connect_ms: 108,
+  later: 112,
+} as const;
+
+/** `struct hp_engine_options`. */
+export const ENGINE_OPTIONS = {
+  bytes: 320,
+  rx: 0,
+  order: 128,
+  hole_ns: 256,
+  go_on: 264,
+  spin_turns: 268,
+  price_scale: 272,
+  qty_scale: 280,
+} as const;
+
+/** `struct hp_histogram`. */
+export const HISTOGRAM = {
+  bytes: 8992,
+  count: 0,
+  sum: 8,
+  min: 16,
+  max: 24,
+  buckets: 32,
+} as const;
+
+/** `HP_HISTOGRAM_BUCKETS`. */
+export const HISTOGRAM_BUCKETS = 2240;
+
+/** `struct hp_book`: the header; four arrays of `capacity` doubles follow. */
+export const BOOK = {
+  bytes: 128,
+  version: 0,
+  flags: 4,
+  capacity: 8,
+  snapshot: 12,
+  bid_head: 16,
+  bid_count: 20,
+  ask_head: 24,
+  ask_count: 28,
+  price_scale: 32,
+  qty_scale: 40,
+  seq: 48,
+  updates: 56,
+  inserted: 64,
+  removed: 72,
+  unknown_removed: 80,
+  overflowed: 88,
+  refused: 96,
+  clears: 104,
+} as const;
+
+/** `struct hp_event`. */
+export const EVENT = {
+  bytes: 128,
+  kind: 0,
+  flags: 4,
+  seq: 8,
+  recv_ns: 16,
+  sent_ns: 24,
+  price: 32,
+  qty: 40,
+  bid: 48,
+  bid_qty: 56,
+  ask: 64,
+  ask_qty: 72,
+  order_id: 80,
+  detail: 88,
+  ready_tsc: 96,
+  start_tsc: 104,
+} as const;
+
+/** `struct hp_request`. */
+export const REQUEST = {
+  bytes: 64,
+  kind: 0,
+  flags: 4,
+  id: 8,
+  price: 16,
+  qty: 24,
+  trigger_seq: 32,
+  trigger_recv_ns: 40,
+  ready_tsc: 48,
+  start_tsc: 56,
+} as const;
+
+/** `struct hp_ring`. */
+export const RING = {
+  bytes: 192,
+  head: 0,
+  tail: 64,
+  waiting: 128,
+  capacity: 132,
+  slot_bytes: 136,
+  dropped: 140,
+} as const;
+
+/** `struct hp_seat`. */
+export const SEAT = {
+  bytes: 64,
+  magic: 0,
+  index: 4,
+  closed: 8,
+  heartbeat: 12,
+  epoch_ms: 16,
+  price_scale: 24,
+  qty_scale: 32,
+  events_offset: 40,
+  orders_offset: 44,
+  engine_waiting: 48,
+  next_order: 52,
+} as const;
+
+/** `struct hp_rx_stats`. */
+export const RX_STATS = {
+  bytes: 128,
+  datagrams: 0,
+  polls: 16,
+  empty: 24,
+  dropped: 32,
+  malformed: 40,
+  kicks: 48,
+  generic: 56,
+  note: 64,
+} as const;
+
+/** `struct hp_feed_stats`. */
+export const FEED_STATS = {
+  bytes: 160,
+  datagrams: 0,
+  records: 8,
+  delivered: 16,
+  duplicates: 24,
+  reordered: 32,
+  gaps: 40,
+  lost: 48,
+  bad_size: 56,
+  bad_type: 64,
+  bad_value: 72,
+  sessions: 80,
+  example_len: 88,
+  example: 96,
+} as const;
+
+/** `struct hp_order_stats`. */
+export const ORDER_STATS = {
+  bytes: 128,
+  sent: 0,
+  acked: 8,
+  failed: 16,
+  refused: 24,
+  cancelled: 32,
+  partial: 40,
+  connects: 48,
+  disconnects: 56,
+  connected: 64,
+  queued_bytes: 72,
+  refused_price: 80,
+  refused_qty: 88,
+  refused_notional: 96,
+  refused_stale: 104,
+  refused_link: 112,
+  refused_full: 120,
+} as const;
+
+/** `struct hp_control`: the engine's shared page. */
+export const CONTROL = {
+  bytes: 72544,
+  epoch_ms: 0,
+  tsc_hz: 8,
+  running: 16,
+  seats: 20,
+  overruns: 24,
+  now_ns: 32,
+  loops: 40,
+  ended: 48,
+  event: 64,
+  rx: 192,
+  feed: 320,
+  order: 480,
+  stages: 608,
+} as const;
+
+/** `struct hp_market_options`. */
+export const MARKET_OPTIONS = {
+  bytes: 64,
+  seed: 0,
+  records: 8,
+  levels: 16,
+  price: 24,
+  tick: 32,
+} as const;
+
+/** `struct hp_tape_info`. */
+export const TAPE_INFO = {
+  bytes: 208,
+  records: 0,
+  snapshot_records: 8,
+  datagrams: 16,
+  messages: 24,
+  price_scale: 32,
+  qty_scale: 40,
+  bad_lines: 48,
+  off_scale: 56,
+  first_bad_line: 64,
+  first_bad: 72,
+  symbol: 168,
+} as const;
+
+/** `struct hp_exchange_options`. */
+export const EXCHANGE_OPTIONS = {
+  bytes: 456,
+  group: 0,
+  listen: 16,
+  ifname: 32,
+  netns: 48,
+  port: 112,
+  order_port: 116,
+  cpu: 120,
+  pace: 124,
+  rate: 128,
+  speed: 136,
+  limit: 144,
+  loss: 152,
+  duplicate: 160,
+  reorder: 168,
+  seed: 176,
+  snapshot_rate: 184,
+  once: 188,
+  spin: 192,
+  log: 200,
+} as const;
+
+/** `struct hp_exchange_stats`. */
+export const EXCHANGE_STATS = {
+  bytes: 9248,
+  state: 0,
+  running: 4,
+  sessions: 8,
+  datagrams: 16,
+  records: 24,
+  sequenced: 32,
+  dropped: 40,
+  duplicated: 48,
+  reordered: 56,
+  send_failed: 64,
+  late: 72,
+  orders: 80,
+  refused: 88,
+  bad_orders: 96,
+  cancels: 104,
+  refused_type: 112,
+  refused_price: 120,
+  refused_qty: 128,
+  refused_trigger: 136,
+  refused_id: 144,
+  vanished: 152,
+  first_refused: 160,
+  tick_to_order: 256,
+} as const;
+
+/** `enum hp_event_kind`. */
+export const KIND = {
+  NONE: 0,
+  BOOK: 1,
+  GAP: 2,
+  ORDER: 3,
+  END: 4,
+  LINK: 5,
+  OVERRUN: 6,
+} as const;
+
+/** `enum hp_event_flags`; book flags stand `BOOK_SHIFT` bits higher. */
+export const FLAG = { BID: 1, SNAPSHOT: 2, LAST: 4, MORE: 8, BOOK_SHIFT: 8 } as const;
+
+/** `enum hp_book_flags`. */
+export const BOOK_FLAG = { STALE: 1, CROSSED: 2, NO_BID: 4, NO_ASK: 8 } as const;
+
+/** `enum hp_request_kind`. */
+export const REQUEST_KIND = { ORDER: 1, CANCEL: 2, GO_ON: 3 } as const;
+
+/** `HP_SEAT_MAGIC`. */
+export const SEAT_MAGIC = 0x54414553;
+
+/** `HP_ABI_VERSION`. */
+export const ABI_VERSION = 1;

@@ -1,0 +1,20 @@
+/** How numbers are written for people. @module */
+
+/** Nanoseconds with a fitting unit: `"87 ns"`, `"3.41 µs"`, `"12.0 ms"`. */
+export function formatNs(ns: number): string {
+  if (!Number.isFinite(ns)) return "-";
+  if (Math.abs(ns) < 1000) return `${Math.round(ns)} ns`;
+  if (Math.abs(ns) < 1e6) return `${(ns / 1e3).toPrecision(3)} µs`;
+  if (Math.abs(ns) < 1e9) return `${(ns / 1e6).toPrecision(3)} ms`;
+  return `${(ns / 1e9).toPrecision(3)} s`;
+}
+
+/** A count with thousands separated. */
+export function formatCount(n: number): string {
+  return n.toLocaleString("en");
+}
+
+/** A scaled integer as the decimal it stands for: `formatScaled(61659700000, 1e6)` is `"61659.7"`. */
+export function formatScaled(value: number, scale: number): string {
+  return (value / scale).toLocaleString("en", { useGrouping: false, maximumFractionDigits: 9 });
+}

@@ -1,0 +1,164 @@
+/**
+ * Reading the native histograms: percentiles, a one-line picture, and `.hgrm` export through hdr-histogram-js.
+ *
+ * @module
+ */
+import { build, type Histogram as HdrHistogram } from "hdr-histogram-js";
+import { HISTOGRAM, HISTOGRAM_BUCKETS } from "../layout.ts";
+import { SharedMemory } from "../native.ts";
+import { formatNs } from "./format.ts";
+
+/** The figures a latency is told by, ns. */
+export interface Percentiles {
+  /** Median. */
+  p50: number;
+  /** 99th percentile. */
+  p99: number;
+  /** 99.9th percentile. */
+  p999: number;
+  /** Largest value, exact. */
+  max: number;
+}
+
+/** Lowest value of a bucket (ns); see `struct hp_histogram`. */
+function bucketFloor(bucket: number): number {
+  if (bucket < 128) return bucket;
+  const octave = Math.floor(bucket / 64) + 5;
+  return (bucket - (octave - 6) * 64) * 2 ** (octave - 6);
+}
+
+/** Value a bucket is told as: its middle, which halves the error of the width. */
+function bucketMiddle(bucket: number): number {
+  const floor = bucketFloor(bucket);
+  return bucket < 128 ? floor : (floor + bucketFloor(bucket + 1)) / 2;
+}
+
+const TICKS = " ▁▂▃▄▅▆▇█";
+
+/**
+ * A latency histogram: log-linear buckets in memory that native code writes, read here without copying.
+ *
+ * @example
+ * ```ts ignore
+ * engine.breakdown.loop.percentile(99); // ns
+ * ```
+ */
+export class Histogram {
+  readonly #buckets: Uint32Array;
+  readonly #head: Float64Array;
+
+  /** @param memory Where it lies. @param offset Byte offset of its `struct hp_histogram`. */
+  constructor(memory: SharedMemory, offset: number) {
+    const { buffer } = memory.u8;
+    this.#head = new Float64Array(buffer, offset, 4);
+    this.#buckets = new Uint32Array(buffer, offset + HISTOGRAM.buckets, HISTOGRAM_BUCKETS);
+  }
+
+  /** Several histograms as one (rounds of a benchmark): a copy of its own. */
+  static merge(parts: readonly Histogram[]): Histogram {
+    const merged = new Histogram(new SharedMemory(HISTOGRAM.bytes), 0);
+    for (const part of parts) merged.add(part);
+    return merged;
+  }
+
+  /** Adds another's values. */
+  add(other: Histogram): void {
+    if (other.count === 0) return;
+    const head = this.#head;
+    head[2] = this.count === 0 ? other.min : Math.min(head[2]!, other.min);
+    head[3] = Math.max(head[3]!, other.max);
+    head[0]! += other.count;
+    head[1]! += other.#head[1]!;
+    for (let i = 0; i < HISTOGRAM_BUCKETS; i++) this.#buckets[i]! += other.#buckets[i]!;
+  }
+
+  /** A copy that no longer moves. */
+  snapshot(): Histogram {
+    return Histogram.merge([this]);
+  }
+
+  /** Values recorded. */
+  get count(): number {
+    return this.#head[0]!;
+  }
+  /** Mean, ns, exact. */
+  get mean(): number {
+    return this.count === 0 ? 0 : this.#head[1]! / this.count;
+  }
+  /** Smallest value, ns, exact. */
+  get min(): number {
+    return this.#head[2]!;
+  }
+  /** Largest value, ns, exact. */
+  get max(): number {
+    return this.#head[3]!;
+  }
+
+  /** Value (ns) that `percent` of the records do not exceed, within 1/64. */
+  percentile(percent: number): number {
+    const wanted = Math.max(1, Math.ceil((percent / 100) * this.count));
+    let seen = 0;
+    for (let i = 0; i < HISTOGRAM_BUCKETS && this.count > 0; i++) {
+      seen += this.#buckets[i]!;
+      if (seen >= wanted) return Math.max(this.min, Math.min(bucketMiddle(i), this.max));
+    }
+    return this.max;
+  }
+
+  /** p50, p99, p99.9 and max, ns. */
+  get percentiles(): Percentiles {
+    return { p50: this.percentile(50), p99: this.percentile(99), p999: this.percentile(99.9), max: this.max };
+  }
+
+  /** The same values as an hdr-histogram-js histogram. The caller calls its `destroy()` if it uses WebAssembly. */
+  toHdr(): HdrHistogram {
+    const hdr = build({
+      lowestDiscernibleValue: 1,
+      highestTrackableValue: 2 ** 41,
+      numberOfSignificantValueDigits: 3,
+    });
+    for (let i = 0; i < HISTOGRAM_BUCKETS; i++) {
+      const count = this.#buckets[i]!;
+      if (count > 0) hdr.recordValueWithCount(Math.max(1, Math.round(bucketMiddle(i))), count);
+    }
+    return hdr;
+  }
+
+  /** The percentile distribution in HdrHistogram's `.hgrm` text format, values in ns. */
+  toHgrm(): string {
+    return this.toHdr().outputPercentileDistribution();
+  }
+
+  /** Value and count of each bucket that holds something. */
+  *entries(): Generator<[ns: number, count: number]> {
+    for (let i = 0; i < HISTOGRAM_BUCKETS; i++) {
+      if (this.#buckets[i]! > 0) yield [bucketMiddle(i), this.#buckets[i]!];
+    }
+  }
+
+  /** The shape in `width` characters, from min to p99.9 on a log scale. */
+  sparkline(width = 32): string {
+    if (this.count === 0) return "";
+    const low = Math.log(Math.max(1, this.min));
+    const high = Math.max(low + 1e-9, Math.log(Math.max(1, this.percentile(99.9))));
+    const columns = new Array<number>(width).fill(0);
+    for (const [ns, count] of this.entries()) {
+      const at = Math.floor(((Math.log(Math.max(1, ns)) - low) / (high - low)) * width);
+      columns[Math.min(width - 1, Math.max(0, at))]! += count;
+    }
+    const peak = Math.max(...columns);
+    return columns.map((n) => TICKS[n === 0 ? 0 : Math.max(1, Math.round((n / peak) * 8))]).join("");
+  }
+
+  /** One line: figures and shape. */
+  [Symbol.for("Deno.customInspect")](): string {
+    if (this.count === 0) return "Histogram (empty)";
+    const { p50, p99, p999, max } = this.percentiles;
+    const figures = `p50 ${formatNs(p50)}  p99 ${formatNs(p99)}  p99.9 ${formatNs(p999)}  max ${
+      formatNs(max)
+    }`;
+    return `Histogram ${this.count.toLocaleString("en")} values  ${figures}\n  ${
+      formatNs(this.min)
+    } ▕${this.sparkline()}▏ ${formatNs(p999)}`;
+  }
+}

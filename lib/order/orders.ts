@@ -1,0 +1,208 @@
+/** Order entry: for a strategy that polls the engine itself, and for people. @module */
+import type { Book } from "../book/book.ts";
+import { CONTROL, ORDER_STATS } from "../layout.ts";
+import { countersTable, readCounters } from "../measure/counters.ts";
+import { native, type SharedMemory } from "../native.ts";
+import { OrderStates, type RunnerOrders } from "../strategy/handlers.ts";
+import type { SeatOrders } from "../strategy/seat.ts";
+import { ORDER_STATES, type OrderState } from "../strategy/strategy.ts";
+
+const NAMES = [
+  "sent",
+  "acked",
+  "failed",
+  "refused",
+  "cancelled",
+  "partial",
+  "connects",
+  "disconnects",
+  "connected",
+  "queued_bytes",
+  "refused_price",
+  "refused_qty",
+  "refused_notional",
+  "refused_stale",
+  "refused_link",
+  "refused_full",
+] as const;
+
+/** Counters of order entry; refusals by reason. */
+export type OrderCounters = Record<(typeof NAMES)[number], number>;
+
+/** Reads the order counters of an engine's control page. */
+export function readOrderCounters(control: SharedMemory): OrderCounters {
+  return readCounters(control, CONTROL.order, ORDER_STATS, NAMES);
+}
+
+/** Order entry of an inline strategy: one native call an order. Scaled integers. */
+export class InlineOrders implements RunnerOrders {
+  #handle: Deno.PointerValue;
+  readonly #order = native().hp_engine_order;
+  readonly #states = new OrderStates();
+
+  /** @param handle The engine's native handle. */
+  constructor(handle: Deno.PointerValue) {
+    this.#handle = handle;
+  }
+
+  /** @inheritdoc */
+  buy(price: number, qty: number): number {
+    const id = this.#order(this.#handle, 1, price, qty);
+    if (id > 0) this.#states.note(id, "sent");
+    return id;
+  }
+
+  /** @inheritdoc */
+  sell(price: number, qty: number): number {
+    const id = this.#order(this.#handle, 0, price, qty);
+    if (id > 0) this.#states.note(id, "sent");
+    return id;
+  }
+
+  /** @inheritdoc */
+  cancel(id: number): number {
+    const result = native().hp_engine_cancel(this.#handle, id);
+    if (result === 0) this.#states.note(id, "cancelled");
+    return result;
+  }
+
+  /** @inheritdoc */
+  goOn(): void {
+    native().hp_engine_go_on(this.#handle);
+  }
+
+  /** @inheritdoc */
+  note(id: number, state: OrderState): void {
+    this.#states.note(id, state);
+  }
+
+  /** @inheritdoc */
+  state(id: number): OrderState {
+    return this.#states.get(id);
+  }
+
+  /** Forgets the handle: later orders are refused. */
+  close(): void {
+    this.#handle = null;
+  }
+}
+
+/** One order a person sent; its state follows the engine. */
+export class Order {
+  /** @param id On the wire. @param side Buy or sell. @param price Decimal. @param qty Decimal. */
+  constructor(
+    readonly orders: Orders,
+    readonly id: number,
+    readonly side: "buy" | "sell",
+    readonly price: number,
+    readonly qty: number,
+  ) {}
+
+  /** Where it stands now. */
+  get state(): OrderState {
+    this.orders.refresh();
+    return this.orders.raw.state(this.id);
+  }
+
+  /** Cancels it: an order record with its id and quantity 0. */
+  cancel(): this {
+    this.orders.cancel(this.id);
+    return this;
+  }
+
+  /** One line. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `Order ${this.id} ${this.side} ${this.qty} @ ${this.price}: ${this.state}`;
+  }
+}
+
+/**
+ * Order entry for people: decimal prices and quantities, turned into the market's scaled integers.
+ *
+ * @example
+ * ```ts ignore
+ * const order = engine.orders.buy(61659.7, 0.01);
+ * order.state; // "sent", soon "acknowledged"
+ * order.cancel();
+ * ```
+ */
+export class Orders {
+  /** The seat's own order entry: scaled integers. */
+  readonly raw: SeatOrders;
+  readonly #book: Book;
+  readonly #drain: () => void;
+  readonly #list: Order[] = [];
+
+  /** @param raw The seat's orders. @param book For its scales. @param drain Takes in what the engine has told. */
+  constructor(raw: SeatOrders, book: Book, drain: () => void) {
+    this.raw = raw;
+    this.#book = book;
+    this.#drain = drain;
+  }
+
+  /** Buys `qty` at `price` (decimal). */
+  buy(price: number, qty: number): Order {
+    return this.#send("buy", price, qty);
+  }
+
+  /** Sells `qty` at `price` (decimal). */
+  sell(price: number, qty: number): Order {
+    return this.#send("sell", price, qty);
+  }
+
+  #scaled(what: string, value: number, scale: number): number {
+    const scaled = Math.round(value * scale);
+    if (
+      !Number.isSafeInteger(scaled) || scaled <= 0 ||
+      Math.abs(scaled / scale - value) > 1e-9 * Math.abs(value)
+    ) {
+      throw new RangeError(
+        `Cannot send an order with ${what} ${value}: a positive multiple of ${1 / scale} is needed`,
+      );
+    }
+    return scaled;
+  }
+
+  #send(side: "buy" | "sell", price: number, qty: number): Order {
+    const scaledPrice = this.#scaled("price", price, this.#book.priceScale);
+    const scaledQty = this.#scaled("quantity", qty, this.#book.qtyScale);
+    const id = side === "buy" ? this.raw.buy(scaledPrice, scaledQty) : this.raw.sell(scaledPrice, scaledQty);
+    if (id < 0) throw new Error("Cannot send the order: 1,024 requests wait already; is the engine running?");
+    const order = new Order(this, id, side, price, qty);
+    this.#list.push(order);
+    return order;
+  }
+
+  /** Cancels an order by its id. */
+  cancel(id: number): void {
+    if (this.raw.cancel(id) < 0) {
+      throw new Error("Cannot cancel: 1,024 requests wait already; is the engine running?");
+    }
+  }
+
+  /** Orders sent from here, oldest first. */
+  get list(): readonly Order[] {
+    return this.#list;
+  }
+
+  /** Takes in what the engine has told since. */
+  refresh(): void {
+    this.#drain();
+  }
+
+  /** Notes a state by its number in `enum hp_order_state`. */
+  note(id: number, state: number): void {
+    this.raw.note(id, ORDER_STATES[state] ?? "unknown");
+  }
+
+  /** The orders and where they stand. */
+  [Symbol.for("Deno.customInspect")](): string {
+    if (this.#list.length === 0) return "Orders (none sent from here yet)";
+    const counts: Record<string, number> = {};
+    for (const { state } of this.#list) counts[state] = (counts[state] ?? 0) + 1;
+    const last = this.#list.slice(-10).map((order) =>
+      `  ${order.id} ${order.side} ${order.qty} @ ${order.price}: ${order.state}`
+    );
+    return [countersTable("orders", counts), ...last].join("\n");
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * The one door. Native code could open any socket and any file, so nothing in this project becomes a native open
+ * but here, and here Deno is asked first: `net` for exactly the host and port (a multicast feed's group and port
+ * count as one), `read` and `write` for exactly the file. Denied means: nothing was opened, and the error names the
+ * flag that would have allowed it.
+ *
+ * A test fails when any other file calls one of the native functions that open something.
+ *
+ * @module
+ */
+import { type FeedEndpoint, ORDER_VIAS, type OrderEndpoint, RX_PATHS, WAITS } from "./endpoint.ts";
+import { ENGINE_OPTIONS, EXCHANGE_OPTIONS, ORDER_OPTIONS, RX_OPTIONS } from "./layout.ts";
+import { checkHandle, cString, native, putText, type SharedMemory } from "./native.ts";
+
+/** Limits and habits of an engine that are no endpoint. */
+export interface EngineLimits {
+  /** A missing record older than this many ns is a gap. @default {1e6} */
+  holeNs?: number;
+  /** Trust the book after a gap. @default {false} */
+  goOn?: boolean;
+  /** Empty looks at the wire before a turn gives up. @default {256} */
+  spinTurns?: number;
+  /** Largest quantity of one order, scaled; 0 is no limit. @default {0} */
+  maxQty?: number;
+  /** Largest price x quantity of one order, both scaled; 0 is no limit. @default {0} */
+  maxNotional?: number;
+  /** Pause between attempts to reconnect, ms; 0 does not reconnect. @default {500} */
+  reconnectMs?: number;
+  /** Time allowed for the first connect, ms. @default {1000} */
+  connectMs?: number;
+  /** Connect the order entry when {@linkcode Engine.connect} is called, not at once. @default {false} */
+  connectLater?: boolean;
+}
+
+/** Every number of the exchange's options, in the units of `struct hp_exchange_options`. */
+export interface ExchangeSettings {
+  /** Where market data goes: a group or a unicast address. */
+  group: string;
+  /** UDP port of the market data. */
+  port: number;
+  /** Address orders are accepted on. */
+  listen: string;
+  /** TCP port of the order entry. */
+  orderPort: number;
+  /** Interface for the multicast; "" leaves it to the routing table. */
+  ifname: string;
+  /** Namespace file to open the sockets in; "" is the current one. */
+  netns: string;
+  /** Core of its thread; -1 does not pin. */
+  cpu: number;
+  /** 0 fixed rate, 1 as recorded, 2 as fast as the wire takes. */
+  pace: number;
+  /** Datagrams a second (fixed rate). */
+  rate: number;
+  /** Times faster than recorded. */
+  speed: number;
+  /** Datagrams a session after the snapshot; 0 is all. */
+  limit: number;
+  /** Share of datagrams lost on purpose, 0..1. */
+  loss: number;
+  /** Share sent twice. */
+  duplicate: number;
+  /** Share swapped with the next. */
+  reorder: number;
+  /** Seed of the faults. */
+  seed: number;
+  /** Datagrams a second during the snapshot; 0 is the rate, at least 20,000. */
+  snapshotRate: number;
+  /** Stop after one session. */
+  once: boolean;
+  /** Never sleep while sending. */
+  spin: boolean;
+  /** CSV file for the orders; "" is none. */
+  log: string;
+}
+
+function ask(descriptor: Deno.PermissionDescriptor, what: string, flag: string): void {
+  if (Deno.permissions.requestSync(descriptor).state !== "granted") {
+    throw new Deno.errors.NotCapable(
+      `Cannot open ${what}: Deno has not been told to allow it; run again with ${flag}`,
+    );
+  }
+}
+
+function askNet(address: string, port: number, what: string): void {
+  const host = `${address}:${port}`;
+  ask({ name: "net", host }, `${what} ${host}`, `--allow-net=${host}`);
+}
+
+function putRx(at: DataView, feed: FeedEndpoint): void {
+  putText(at, RX_OPTIONS.address, 16, feed.address, "address");
+  putText(at, RX_OPTIONS.ifname, 16, feed.if, "interface");
+  putText(at, RX_OPTIONS.netns, 64, feed.netns, "namespace");
+  at.setUint32(RX_OPTIONS.port, feed.port, true);
+  at.setInt32(RX_OPTIONS.path, RX_PATHS.indexOf(feed.via), true);
+  at.setInt32(RX_OPTIONS.wait, WAITS.indexOf(feed.wait), true);
+  at.setInt32(RX_OPTIONS.cpu, feed.cpu, true);
+  at.setUint32(RX_OPTIONS.queue, feed.queue, true);
+  at.setUint32(RX_OPTIONS.rcvbuf, feed.rcvbuf, true);
+}
+
+function putOrders(at: DataView, orders: OrderEndpoint, limits: EngineLimits): void {
+  putText(at, ORDER_OPTIONS.address, 16, orders.address, "address");
+  putText(at, ORDER_OPTIONS.netns, 64, orders.netns, "namespace");
+  at.setUint32(ORDER_OPTIONS.port, orders.port, true);
+  at.setInt32(ORDER_OPTIONS.via, ORDER_VIAS.indexOf(orders.via), true);
+  at.setFloat64(ORDER_OPTIONS.max_qty, limits.maxQty ?? 0, true);
+  at.setFloat64(ORDER_OPTIONS.max_notional, limits.maxNotional ?? 0, true);
+  at.setUint32(ORDER_OPTIONS.reconnect_ms, limits.reconnectMs ?? 500, true);
+  at.setUint32(ORDER_OPTIONS.connect_ms, limits.connectMs ?? 1000, true);
+  at.setUint32(ORDER_OPTIONS.later, limits.connectLater ? 1 : 0, true);
+}
+
+/**
+ * Opens a feed and, when given, an order session, after asking Deno for `net` on both.
+ *
+ * @param feed Where market data comes from.
+ * @param orders Where orders go; `undefined` opens none.
+ * @param limits Limits and habits.
+ * @param control Memory for `struct hp_control`.
+ * @param book Memory for the book.
+ * @param levels Levels a side of the book.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was opened.
+ */
+export function openEngine(
+  feed: FeedEndpoint,
+  orders: OrderEndpoint | undefined,
+  limits: EngineLimits,
+  control: SharedMemory,
+  book: SharedMemory,
+  levels: number,
+): Deno.PointerObject {
+  askNet(feed.address, feed.port, "feed");
+  if (orders) askNet(orders.address, orders.port, "order entry");
+  const options = new Uint8Array(ENGINE_OPTIONS.bytes);
+  const view = new DataView(options.buffer);
+  putRx(new DataView(options.buffer, ENGINE_OPTIONS.rx, RX_OPTIONS.bytes), feed);
+  if (orders) {
+    putOrders(new DataView(options.buffer, ENGINE_OPTIONS.order, ORDER_OPTIONS.bytes), orders, limits);
+  }
+  view.setFloat64(ENGINE_OPTIONS.hole_ns, limits.holeNs ?? 0, true);
+  view.setUint32(ENGINE_OPTIONS.go_on, limits.goOn ? 1 : 0, true);
+  view.setUint32(ENGINE_OPTIONS.spin_turns, limits.spinTurns ?? 0, true);
+  view.setFloat64(ENGINE_OPTIONS.price_scale, 1e6, true);
+  view.setFloat64(ENGINE_OPTIONS.qty_scale, feed.qtyScale, true);
+  return checkHandle(native().hp_engine_open(options, control.u8, book.u8, book.bytes, levels));
+}
+
+/**
+ * Opens the exchange's sockets and starts it, after asking Deno for `net` on both of its endpoints and `write` on
+ * its log.
+ *
+ * @param settings Endpoints, pace, faults, log.
+ * @param tape What it plays; must outlive it.
+ * @param stats Memory for `struct hp_exchange_stats`.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was opened.
+ */
+export function openExchange(
+  settings: ExchangeSettings,
+  tape: Deno.PointerObject,
+  stats: SharedMemory,
+): Deno.PointerObject {
+  askNet(settings.group, settings.port, "market data to");
+  askNet(settings.listen, settings.orderPort, "order entry on");
+  if (settings.log) ask({ name: "write", path: settings.log }, settings.log, `--allow-write=${settings.log}`);
+  const options = new Uint8Array(EXCHANGE_OPTIONS.bytes);
+  const view = new DataView(options.buffer);
+  putText(view, EXCHANGE_OPTIONS.group, 16, settings.group, "group");
+  putText(view, EXCHANGE_OPTIONS.listen, 16, settings.listen, "address");
+  putText(view, EXCHANGE_OPTIONS.ifname, 16, settings.ifname, "interface");
+  putText(view, EXCHANGE_OPTIONS.netns, 64, settings.netns, "namespace");
+  putText(view, EXCHANGE_OPTIONS.log, 256, settings.log, "log file");
+  view.setUint32(EXCHANGE_OPTIONS.port, settings.port, true);
+  view.setUint32(EXCHANGE_OPTIONS.order_port, settings.orderPort, true);
+  view.setInt32(EXCHANGE_OPTIONS.cpu, settings.cpu, true);
+  view.setInt32(EXCHANGE_OPTIONS.pace, settings.pace, true);
+  view.setFloat64(EXCHANGE_OPTIONS.rate, settings.rate, true);
+  view.setFloat64(EXCHANGE_OPTIONS.speed, settings.speed, true);
+  view.setFloat64(EXCHANGE_OPTIONS.limit, settings.limit, true);
+  view.setFloat64(EXCHANGE_OPTIONS.loss, settings.loss, true);
+  view.setFloat64(EXCHANGE_OPTIONS.duplicate, settings.duplicate, true);
+  view.setFloat64(EXCHANGE_OPTIONS.reorder, settings.reorder, true);
+  view.setFloat64(EXCHANGE_OPTIONS.seed, settings.seed, true);
+  view.setUint32(EXCHANGE_OPTIONS.snapshot_rate, settings.snapshotRate, true);
+  view.setUint32(EXCHANGE_OPTIONS.once, settings.once ? 1 : 0, true);
+  view.setUint32(EXCHANGE_OPTIONS.spin, settings.spin ? 1 : 0, true);
+  return checkHandle(native().hp_exchange_open(options, tape, stats.u8));
+}
+
+/**
+ * Reads a market-data file, after asking Deno for `read` on it.
+ *
+ * @param path A Tardis `incremental_book_L2` CSV, plain or .gz.
+ * @param pack Records a datagram, 1 to 5.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was read.
+ */
+export function loadTape(path: string, pack: number): Deno.PointerObject {
+  ask({ name: "read", path }, path, `--allow-read=${path}`);
+  return checkHandle(native().hp_tape_load(cString(path), pack));
+}

@@ -1,0 +1,80 @@
+/** The inline runner: the thread that receives is the thread that decides. @module */
+import type { Engine } from "../engine.ts";
+import { KIND } from "../layout.ts";
+import { native } from "../native.ts";
+import { Handlers } from "./handlers.ts";
+import { type Params, type Strategy, withParams } from "./strategy.ts";
+
+/** How an inline run ends. */
+export interface InlineOptions {
+  /** Parameters set anew. */
+  params?: Record<string, unknown>;
+  /** Ends the run between two turns. */
+  signal?: AbortSignal;
+  /** Give up after this long without any event, ms; 0 waits for ever. @default {0} */
+  quietMs?: number;
+  /** End when the session's last record came. @default {true} */
+  untilEnd?: boolean;
+}
+
+/** Why an inline run ended. */
+export type InlineEnd = "end" | "quiet" | "aborted";
+
+/** How long the loop keeps the thread before timers and signals get a turn, ms. */
+const YIELD_MS = 100;
+
+/**
+ * Runs a strategy in the thread that receives.
+ *
+ * The loop below is the hot path: one native call a turn, nothing allocated. Every 100 ms it lets timers and
+ * signals in, which costs one turn some tens of microseconds.
+ *
+ * @param engine An engine that stands still (not started).
+ * @param strategy What decides.
+ * @param options When to end.
+ */
+export async function runInline<P extends Params>(
+  engine: Engine,
+  strategy: Strategy<P>,
+  options: InlineOptions = {},
+): Promise<InlineEnd> {
+  const { update, book, inlineOrders } = engine;
+  const handlers = new Handlers(
+    strategy,
+    update,
+    book,
+    inlineOrders,
+    withParams(strategy, options.params ?? {}),
+  );
+  const untilEnd = options.untilEnd ?? true;
+  engine.connect();
+  handlers.start({ priceScale: book.priceScale, qtyScale: book.qtyScale });
+  try {
+    for (let quietSince = performance.now();;) {
+      const before = engine.loops;
+      if (burst(engine, handlers, untilEnd)) return "end";
+      if (options.signal?.aborted) return "aborted";
+      const now = performance.now();
+      if (engine.loops !== before) quietSince = now;
+      else if (options.quietMs && now - quietSince > options.quietMs) return "quiet";
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  } finally {
+    handlers.stop();
+  }
+}
+
+/** Takes turns for YIELD_MS. True when the session ended. */
+function burst<P extends Params>(engine: Engine, handlers: Handlers<P>, untilEnd: boolean): boolean {
+  const next = native().hp_engine_next;
+  const handle = engine.handle;
+  const deadline = performance.now() + YIELD_MS;
+  for (let turn = 1;; turn++) {
+    const kind = next(handle);
+    if (kind === KIND.BOOK) handlers.dispatch(kind);
+    else if (kind < 0) engine.next(); // fails the same way, with the sentence
+    else if (kind > 0 && handlers.dispatch(kind) && untilEnd) return true;
+    // An empty turn has time to read the clock; a busy one only now and then.
+    if ((kind === KIND.NONE || turn % 256 === 0) && performance.now() > deadline) return false;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Hotpath: a scriptable tick-to-trade laboratory for Linux.
+ *
+ * @example
+ * ```ts
+ * import { Book, defineStrategy } from "hotpath";
+ *
+ * const strategy = defineStrategy({ onBook({ bid, ask }) { void (ask - bid); } });
+ * const book = Book.create();
+ * book.apply("bid", 100, 1);
+ * console.log(strategy, book);
+ * ```
+ *
+ * @module
+ */
+export * from "./lib/book/book.ts";
+export {
+  type FeedEndpoint,
+  type OrderEndpoint,
+  type OrderVia,
+  parseFeed,
+  parseOrders,
+  type RxPath,
+  type Wait,
+} from "./lib/endpoint.ts";
+export * from "./lib/engine.ts";
+export * from "./lib/feed/feed.ts";
+export {
+  Exchange,
+  EXCHANGE_STATES,
+  type ExchangeCounters,
+  type ExchangeOptions,
+  type Pace,
+} from "./lib/lab/exchange.ts";
+export * from "./lib/lab/lab.ts";
+export { EXCHANGE_ADDRESS, Namespaces, STRATEGY_ADDRESS, sweep } from "./lib/lab/namespaces.ts";
+export * from "./lib/lab/tape.ts";
+export * from "./lib/lab/threshold.ts";
+export { FLAG, KIND } from "./lib/layout.ts";
+export { type Machine, machine } from "./lib/machine.ts";
+export * from "./lib/measure/breakdown.ts";
+export * from "./lib/measure/format.ts";
+export * from "./lib/measure/histogram.ts";
+export { NativeError, pin, SharedMemory } from "./lib/native.ts";
+export { Desk, type GapNote } from "./lib/order/desk.ts";
+export { InlineOrders, Order, type OrderCounters, Orders } from "./lib/order/orders.ts";
+export type { EngineLimits, ExchangeSettings } from "./lib/permission.ts";
+export * from "./lib/strategy/inline.ts";
+export * from "./lib/strategy/isolated.ts";
+export { main, report, type StrategyArgs, strategyArgs } from "./lib/strategy/main.ts";
+export * from "./lib/strategy/strategy.ts";
+export { Update } from "./lib/strategy/update.ts";
