@@ -27,7 +27,9 @@ async function ip(args: string[], batch?: string[]): Promise<string> {
     process = new Deno.Command("ip", { args, stdin, stdout: "piped", stderr: "piped" }).spawn();
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
-    throw new Error("Cannot raise the lab: the program `ip` is missing; run `sh scripts/setup.sh`", { cause });
+    throw new Error("Cannot raise the lab: the program `ip` is missing; run `sh scripts/setup.sh`", {
+      cause,
+    });
   }
   if (batch) {
     const writer = process.stdin.getWriter();

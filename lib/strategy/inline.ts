@@ -22,6 +22,8 @@ export type InlineEnd = "end" | "quiet" | "aborted";
 
 /** How long the loop keeps the thread before timers and signals get a turn, ms. */
 const YIELD_MS = 100;
+/** How long the last orders may take to be acknowledged, ms. */
+const SETTLE_MS = 50;
 
 /**
  * Runs a strategy in the thread that receives.
@@ -52,7 +54,10 @@ export async function runInline<P extends Params>(
   try {
     for (let quietSince = performance.now();;) {
       const before = engine.loops;
-      if (burst(engine, handlers, untilEnd)) return "end";
+      if (burst(engine, handlers, untilEnd)) {
+        settle(engine, handlers);
+        return "end";
+      }
       if (options.signal?.aborted) return "aborted";
       const now = performance.now();
       if (engine.loops !== before) quietSince = now;
@@ -61,6 +66,16 @@ export async function runInline<P extends Params>(
     }
   } finally {
     handlers.stop();
+  }
+}
+
+/** Lets the last orders be acknowledged before the engine is closed. */
+function settle<P extends Params>(engine: Engine, handlers: Handlers<P>): void {
+  for (const deadline = performance.now() + SETTLE_MS; performance.now() < deadline;) {
+    const { sent, acked, failed, cancelled } = engine.orderCounters;
+    if (acked + failed + cancelled >= sent) return;
+    const kind = engine.next();
+    if (kind > 0) handlers.dispatch(kind);
   }
 }
 

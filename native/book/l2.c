@@ -3,9 +3,9 @@
  * The L2 order book: a side is two arrays, prices and quantities, sorted best first and without holes
  * (layout: struct hp_book). Whoever reads it needs no code of ours: the top is one load, the ladder to any
  * depth is a plain slice, in C and in a typed array alike. The price of that is that a level that appears or
- * goes moves its neighbours. So a side floats in its array with room at both ends, and the shorter part moves;
- * when it has drifted to an end it is put back into the middle. A tree or a hash would move nothing, and would
- * make every reader pay for it. Where the time goes: l2_search.h and l2_move.h.
+ * goes moves its neighbours. So a side floats in its array with room at both ends, and the shorter part
+ * moves; when it has drifted to an end it is put back into the middle. A tree or a hash would move nothing,
+ * and would make every reader pay for it. Where the time goes: l2_search.h and l2_move.h.
  *
  * One thread writes; readers on other threads use the seqlock (book_begin(), book_end()). They may copy torn
  * levels, and find out by the version that they must try again; the writer never waits for them.
@@ -45,11 +45,11 @@ L2_INLINE struct side side_of(struct hp_book *book, int bid)
 }
 
 /*
- * The writer's half of the seqlock. The version turns odd before the first change and even after the last. The
- * release fence keeps the changes from becoming visible before the odd version does; the release store keeps
- * the even version from becoming visible before the changes. A reader mirrors this: acquire-load the version,
- * read, acquire fence, load the version again. On x86 all of it is two plain stores: only the compiler is held
- * back.
+ * The writer's half of the seqlock. The version turns odd before the first change and even after the last.
+ * The release fence keeps the changes from becoming visible before the odd version does; the release store
+ * keeps the even version from becoming visible before the changes. A reader mirrors this: acquire-load the
+ * version, read, acquire fence, load the version again. On x86 all of it is two plain stores: only the
+ * compiler is held back.
  */
 static inline void book_begin(struct hp_book *book)
 {
@@ -95,7 +95,8 @@ static void recentre(struct hp_book *book, const struct side *side)
 }
 
 /* Inserts at `place` from the best. Room at one end at least: the caller dropped a level of a full side. */
-L2_INLINE void insert_level(struct hp_book *book, const struct side *side, uint32_t place, double price, double qty)
+L2_INLINE void insert_level(struct hp_book *book, const struct side *side, uint32_t place, double price,
+			    double qty)
 {
 	uint32_t count = *side->count, room = book->capacity - count;
 	int front = place < count - place;
@@ -214,7 +215,8 @@ void book_mark_stale(struct hp_book *book, int stale)
 HP_API int32_t hp_book_bytes(int32_t capacity)
 {
 	if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX || capacity & (capacity - 1))
-		return fail(EINVAL, "Cannot size a book for %d levels a side: choose a power of two, %d to %d",
+		return fail(EINVAL,
+			    "Cannot size a book for %d levels a side: choose a power of two, %d to %d",
 			    capacity, CAPACITY_MIN, CAPACITY_MAX);
 	return (int32_t)(sizeof(struct hp_book) + 4 * (size_t)capacity * sizeof(double));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding a price among a side's levels: a sorted array of a few thousand doubles, most of them outside the L1
- * cache. A plain binary search pays a cache miss and a dependent compare a step. Updates come in messages
+ * Finding a price among a side's levels: a sorted array of a few thousand doubles, most of them outside the
+ * L1 cache. A plain binary search pays a cache miss and a dependent compare a step. Updates come in messages
  * sorted by price, so the level wanted is near the last one found: half of them within 6 levels, nine of ten
  * within 211 (Binance futures, 5,000 levels a side). Hence
  *

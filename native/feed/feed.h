@@ -53,7 +53,8 @@ struct feed {
 	uint64_t came[FEED_WINDOW]; /* tick at which each of them came */
 };
 
-/* hole_ns: a missing record older than this is a gap; 0 = 1 ms. The counters are the caller's and start at 0. */
+/* hole_ns: a missing record older than this is a gap; 0 = 1 ms. The counters are the caller's and start at 0.
+ */
 void feed_init(struct feed *feed, struct hp_feed_stats *stats, uint64_t hole_ns);
 /* Takes a datagram. A truncated or odd-sized one is counted and refused whole: nobody knows what its bytes
  * are. */

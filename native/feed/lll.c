@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lll's bytes (layout: lll.h). Fields lie at odd offsets, so they are copied out with memcpy, which compilers
- * turn into one unaligned load each. A packed struct over the bytes would read shorter, and would tie the code
- * to little-endian machines.
+ * turn into one unaligned load each. A packed struct over the bytes would read shorter, and would tie the
+ * code to little-endian machines.
  *
  * Decoding checks what a book could not undo, price and quantity; whether a sequence number makes sense is
  * the sequencer's business.
@@ -13,7 +13,7 @@
 
 #include "feed/lll.h"
 
-#define EXACT_MAX (INT64_C(1) << 53) /* integers up to here are exact in a double */
+#define EXACT_MAX  (INT64_C(1) << 53) /* integers up to here are exact in a double */
 #define WIRE_FLAGS (HP_FLAG_BID | HP_FLAG_SNAPSHOT | HP_FLAG_LAST)
 
 enum record_offset {

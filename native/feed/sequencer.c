@@ -14,8 +14,8 @@
  * for longer than the window.
  *
  * What this trades away: a record that comes after its hole was given up counts as a duplicate. Nothing
- * authenticates the sender, so a forged record far ahead silences the rest of its session. And a session whose
- * predecessor's end and whose own first 64 records are all lost is taken for old records.
+ * authenticates the sender, so a forged record far ahead silences the rest of its session. And a session
+ * whose predecessor's end and whose own first 64 records are all lost is taken for old records.
  */
 #include <errno.h>
 #include <string.h>

@@ -14,6 +14,7 @@
  * must not cost the hour around it, and nobody should have to guess that there was one.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -24,7 +25,7 @@
 #define DECIMALS_MAX 6			/* price_scale 1e6; finer amounts do not fit the wire either */
 #define EXACT_MAX    (INT64_C(1) << 53) /* what a double holds exactly */
 #define FIELDS_MAX   32			/* further columns are not looked at */
-#define TEXT_CHUNK   (1u << 20)
+#define TEXT_CHUNK   (64u << 10)
 #define TIME_MAX     INT64_C(9000000000000000) /* us; the difference of two still fits int64_t in ns */
 
 enum column { EXCHANGE, SYMBOL, LOCAL_TIMESTAMP, IS_SNAPSHOT, SIDE, PRICE, AMOUNT, COLUMNS };
@@ -328,11 +329,11 @@ static char *read_text(const char *path, size_t *size)
 		     strerror(code));
 		return NULL;
 	}
-	gzbuffer(file, 256 * 1024);
+	gzbuffer(file, TEXT_CHUNK);
 	do {
 		*size += (size_t)got;
-		if (capacity - *size < TEXT_CHUNK) {
-			capacity = capacity ? capacity * 2 : 4 * TEXT_CHUNK;
+		if (capacity == *size) {
+			capacity = capacity ? capacity * 2 : TEXT_CHUNK;
 			char *grown = realloc(text, capacity);
 			if (!grown) {
 				fail(ENOMEM, "Cannot load \"%s\": no memory for its text; split it", path);
@@ -340,7 +341,8 @@ static char *read_text(const char *path, size_t *size)
 			}
 			text = grown;
 		}
-		got = gzread(file, text + *size, TEXT_CHUNK);
+		got = gzread(file, text + *size,
+			     (unsigned)(capacity - *size < INT_MAX ? capacity - *size : INT_MAX));
 	} while (got > 0);
 
 	why = gzerror(file, &code);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The clock behind every stamp. The time-stamp counter is read in a few ns without entering the kernel, but it
- * counts cycles of an unstated length: its rate is measured here once per process, against
- * CLOCK_MONOTONIC_RAW (which nobody slews) over at least 20 ms. The two ends of the measurement are each known
- * to some tens of ns, so the rate is good to a few parts in a million: fine for latencies, and for wall-clock
- * stamps of a session of minutes. What it trades away is agreement with CLOCK_REALTIME in the long run: that
- * clock is disciplined, this one keeps its first guess.
+ * The clock behind every stamp. The time-stamp counter is read in a few ns without entering the kernel, but
+ * it counts cycles of an unstated length: its rate is measured here once per process, against
+ * CLOCK_MONOTONIC_RAW (which nobody slews) over at least 20 ms. The two ends of the measurement are each
+ * known to some tens of ns, so the rate is good to a few parts in a million: fine for latencies, and for
+ * wall-clock stamps of a session of minutes. What it trades away is agreement with CLOCK_REALTIME in the long
+ * run: that clock is disciplined, this one keeps its first guess.
  *
- * Only a counter that the processor calls invariant is used (CPUID 0x80000007, EDX bit 8): others change speed
- * with the core or stop when it sleeps. Elsewhere a tick is a nanosecond of CLOCK_MONOTONIC_RAW.
+ * Only a counter that the processor calls invariant is used (CPUID 0x80000007, EDX bit 8): others change
+ * speed with the core or stop when it sleeps. Elsewhere a tick is a nanosecond of CLOCK_MONOTONIC_RAW.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -21,8 +21,8 @@ HP_API int32_t hp_histogram_record(struct hp_histogram *histogram, double ns)
 		return fail(EINVAL, "Cannot record in a histogram: no histogram was given");
 	/* Written so that NaN fails it; from 2^63 on the conversion below would be undefined. */
 	if (!(ns >= 0 && ns < 0x1p63))
-		return fail(EINVAL,
-			    "Cannot record %g ns in a histogram: it takes durations of 0 to 2^63 ns", ns);
+		return fail(EINVAL, "Cannot record %g ns in a histogram: it takes durations of 0 to 2^63 ns",
+			    ns);
 	histogram_record(histogram, (uint64_t)ns);
 	return 0;
 }

@@ -41,8 +41,11 @@ static int uring_once(struct order_session *session, const uint8_t *bytes, size_
 		return result;
 	io_uring_prep_send(io_uring_get_sqe(ring), session->fd, bytes, len, FLAGS);
 	result = io_uring_submit_and_wait(ring, 1);
-	if (result < 0)
+	if (result < 0) {
+		/* Refused before it was taken: it must not lie in the ring and leave with the next one, twice. */
+		uring_close(&session->uring);
 		return result;
+	}
 	while ((result = io_uring_wait_cqe(ring, &cqe)) == -EINTR)
 		;
 	if (result)
@@ -58,8 +61,7 @@ static int uring_send(struct order_session *session, const uint8_t *bytes, size_
 
 	if (result != -EEXIST)
 		return result;
-	/* Another thread sends now, which the kernel refused: it gets a ring of its own. */
-	uring_close(&session->uring);
+	/* Another thread sends now, which the kernel refuses: it gets a ring of its own. */
 	result = send_open(session);
 	return result ? result : uring_once(session, bytes, len);
 }

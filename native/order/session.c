@@ -54,8 +54,9 @@ int order_open(struct order_session **out, const struct hp_order_options *option
 	session->check_ticks = clock_to_ticks(CHECK_NS);
 	session->alive_ticks = clock_to_ticks(ALIVE_NS);
 	session->reconnect_ticks = clock_to_ticks(options->reconnect_ms * NS_PER_MS);
-	session->connect_ticks =
-		clock_to_ticks((options->connect_ms ? options->connect_ms : CONNECT_MS) * NS_PER_MS);
+	if (!session->options.connect_ms)
+		session->options.connect_ms = CONNECT_MS;
+	session->connect_ticks = clock_to_ticks(session->options.connect_ms * NS_PER_MS);
 	error = send_open(session);
 	if (error)
 		goto out;
@@ -88,18 +89,12 @@ int order_fd(const struct order_session *session)
 
 /* ---- in ---- */
 
-static int refuse(struct order_session *session, double *reason)
-{
-	session->stats->refused += 1;
-	*reason += 1;
-	return 0;
-}
-
 /* Room in the stream for one record; moves what waits to the front when that makes it. */
 static int make_room(struct order_session *session, double id)
 {
 	if (session->link != LINK_UP) {
-		refuse(session, &session->stats->refused_link);
+		session->stats->refused_link += 1;
+		session->stats->refused += 1;
 		return fail(ENOTCONN, "Cannot send order %.0f: no link to %s", id, session->name);
 	}
 	if (session->tail + LLL_ORDER_BYTES > ORDER_BUFFER && session->head) {
@@ -109,7 +104,8 @@ static int make_room(struct order_session *session, double id)
 	}
 	if (session->tail + LLL_ORDER_BYTES <= ORDER_BUFFER && session->last - session->first < ORDER_TRACKED)
 		return 0;
-	refuse(session, &session->stats->refused_full);
+	session->stats->refused_full += 1;
+	session->stats->refused += 1;
 	return fail(ENOBUFS, "Cannot send order %.0f: %u orders and %u bytes wait for %s to take them", id,
 		    session->last - session->first, session->tail - session->head, session->name);
 }
@@ -172,6 +168,7 @@ static int lose(struct order_session *session, int error)
 	learn_acked(session);
 	tcp_hang_up(session);
 	session->link = LINK_DOWN;
+	session->connect_at = clock_ticks() + session->reconnect_ticks;
 	session->lost = 1;
 	session->blocked = 0;
 	session->head = session->tail = 0;
@@ -198,7 +195,7 @@ int order_flush(struct order_session *session)
 	ssize_t took;
 
 	if (session->link != LINK_UP)
-		return -ENOTCONN;
+		return fail(ENOTCONN, "Cannot send: no link to %s", session->name);
 	if (!waiting)
 		return 0;
 	took = send_bytes(session, session->buffer + session->head, waiting);
@@ -310,13 +307,11 @@ static void look(struct order_session *session, uint64_t now)
 		error = tcp_drain(session);
 		if (error)
 			lose(session, -error);
-	} else if (session->head != session->tail) {
+	} else if (session->head != session->tail && session->looks++ & 1) {
 		order_flush(session);
 	} else if (session->first != session->last) {
 		learn_acked(session);
 	}
-	if (session->lost)
-		session->connect_at = now + session->reconnect_ticks;
 }
 
 int order_service(struct order_session *session, struct order_event *out, uint64_t now)

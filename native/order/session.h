@@ -29,6 +29,7 @@ struct order_session {
 	int lost;    /* the link went; FAILED orders and the loss itself are still to be told */
 	int back;    /* the link is up again; to be told */
 	int blocked; /* the kernel took nothing more at the last send */
+	uint32_t looks; /* sending on and asking for acknowledgements take turns */
 	struct uring uring;
 
 	/* Ticks: when what is next due, and the periods. */

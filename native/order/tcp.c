@@ -15,10 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "measure/clock.h"
 #include "measure/error.h"
 #include "session.h"
 
-#define CONNECT_MS 1000
+#define CONNECT_SLICE_MS 10
 
 static int explain(const struct order_session *session, int error)
 {
@@ -29,8 +30,7 @@ static int explain(const struct order_session *session, int error)
 	case ETIMEDOUT:
 		return fail(error, "Cannot connect to %s: no answer within %u ms; check address and route, or "
 				   "raise connect_ms",
-			    session->name,
-			    session->options.connect_ms ? session->options.connect_ms : CONNECT_MS);
+			    session->name, session->options.connect_ms);
 	case ENETUNREACH:
 	case EHOSTUNREACH:
 		return fail(error, "Cannot connect to %s: %s; `ip route get` shows the way there",
@@ -69,6 +69,7 @@ int tcp_open(struct order_session *session)
 {
 	const struct hp_order_options *options = &session->options;
 	char address[sizeof(options->address) + 1] = {0};
+	uint64_t deadline = clock_ticks() + session->connect_ticks;
 	int error;
 
 	memcpy(address, options->address, sizeof(options->address));
@@ -83,8 +84,8 @@ int tcp_open(struct order_session *session)
 	if (session->fd < 0)
 		return fail(errno, "Cannot make a TCP socket: %s", strerror(errno));
 	error = begin(session);
-	if (!error)
-		error = tcp_connected(session, (int)(options->connect_ms ? options->connect_ms : CONNECT_MS));
+	while (!error && clock_ticks() < deadline)
+		error = tcp_connected(session, CONNECT_SLICE_MS);
 	if (error == 1)
 		return 0;
 	return explain(session, error ? -error : ETIMEDOUT);

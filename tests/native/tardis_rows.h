@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Binance file of the shared data as book updates, for the book's test and benchmark. A parser of its own,
- * so that these two judge the book without the library's loader: it knows this one file's columns
+ * The Binance file of the shared data as book updates, for the book's test and benchmark. A parser of its
+ * own, so that these two judge the book without the library's loader: it knows this one file's columns
  * (exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount) and refuses whatever it does not
  * understand.
  *
- * The file is looked for in $HOTPATH_SHARED/data/tardis, else ../shared/data/tardis as seen from the repository.
+ * The file is looked for in $HOTPATH_SHARED/data/tardis, else ../shared/data/tardis as seen from the
+ * repository.
  */
 #ifndef HP_TARDIS_ROWS_H
 #define HP_TARDIS_ROWS_H

@@ -1,0 +1,79 @@
+/**
+ * Runs a strategy script isolated: in a Deno process of its own that holds no permission when its first line runs.
+ *
+ *   deno task run scripts/strategies/large_trade.ts --feed=udp://239.255.0.1:12345?if=eth1 --orders=tcp://10.77.0.1:9012
+ *                 [--runner=inline] [--hgrm=loop.hgrm] [--NAME=VALUE …]
+ *
+ * --NAME=VALUE sets a parameter of the strategy. Ends with the session or Ctrl-C, then prints the breakdown.
+ */
+import { Engine, pin, report, runInline, runIsolated, type Strategy, strategyArgs } from "hotpath";
+
+interface Settings {
+  script: string;
+  feed: string;
+  orders: string | undefined;
+  runner: "inline" | "isolated";
+  hgrm: string | undefined;
+  params: Record<string, unknown>;
+}
+
+function configure(args: string[]): Settings {
+  const [script, ...rest] = args;
+  if (!script || script.startsWith("-")) {
+    throw new TypeError(
+      "Cannot run: no script; `deno task run scripts/strategies/large_trade.ts --feed=… --orders=…`",
+    );
+  }
+  const { feed, orders, params: { runner = "isolated", hgrm, ...params } } = strategyArgs(rest);
+  if (runner !== "isolated" && runner !== "inline") {
+    throw new TypeError(`Cannot use --runner=${runner}: isolated and inline are possible`);
+  }
+  return { script, feed, orders, runner, hgrm: typeof hgrm === "string" ? hgrm : undefined, params };
+}
+
+function url(script: string): string {
+  return script.startsWith("file:") ? script : new URL(script, `file://${Deno.cwd()}/`).href;
+}
+
+async function inline(engine: Engine, { script, params }: Settings, signal: AbortSignal): Promise<void> {
+  if (engine.feed.endpoint.cpu >= 0) pin(engine.feed.endpoint.cpu);
+  const { default: strategy } = await import(url(script)) as { default: Strategy };
+  await runInline(engine, strategy, { params, signal });
+}
+
+async function isolated(engine: Engine, { script, params }: Settings, signal: AbortSignal): Promise<void> {
+  const run = await runIsolated(engine, url(script), { params });
+  const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  const ended = (async () => {
+    while (engine.ended === 0 && run.alive && !signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50)); // the last acknowledgements
+  })();
+  await Promise.race([stopped, ended, run.ended]);
+  const { killed, code } = await run.stop();
+  if (killed || code !== 0) throw new Error(`${script}: ${killed ?? `its process ended with code ${code}`}`);
+}
+
+async function main(): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop.abort());
+  try {
+    const settings = configure(Deno.args);
+    const { feed, orders, runner, hgrm } = settings;
+    using engine = Engine.open({ feed, orders, connectLater: true });
+    try {
+      await (runner === "inline" ? inline : isolated)(engine, settings, stop.signal);
+    } finally {
+      engine.stop();
+      report(engine);
+      if (hgrm) await Deno.writeTextFile(hgrm, engine.breakdown.loop.toHgrm());
+    }
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exitCode = 1;
+  }
+  Deno.exit();
+}
+
+await main();
