@@ -317,7 +317,7 @@ static int fill(struct hp_tape *tape, struct tardis *file, int64_t qty_scale)
 static char *read_text(const char *path, size_t *size)
 {
 	size_t capacity = 0;
-	char *text = NULL;
+	char *text = NULL, *grown;
 	gzFile file = gzopen(path, "rb");
 	const char *why;
 	int code, got = 0;
@@ -334,7 +334,7 @@ static char *read_text(const char *path, size_t *size)
 		*size += (size_t)got;
 		if (capacity == *size) {
 			capacity = capacity ? capacity * 2 : TEXT_CHUNK;
-			char *grown = realloc(text, capacity);
+			grown = realloc(text, capacity);
 			if (!grown) {
 				fail(ENOMEM, "Cannot load \"%s\": no memory for its text; split it", path);
 				goto out;

@@ -215,6 +215,7 @@ static void slow_peers_hold_orders_back(void)
 {
 	int peer, queued_from = 0, last = 0, error;
 	struct order_session *session = open_narrow_session(&peer);
+	uint8_t bytes[LLL_ORDER_BYTES];
 	struct lll_order got;
 
 	for (int id = 1;; id++) {
@@ -231,7 +232,7 @@ static void slow_peers_hold_orders_back(void)
 	CHECK_EQ(stats.refused_full, 1);
 	CHECK(queued_from && stats.partial > 0 && stats.queued_bytes > 0);
 	for (int id = 1; id <= last; id++) {
-		serve(session, 0);
+		SERVE_UNTIL(session, recv(peer, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT) == sizeof(bytes));
 		read_order(peer, &got);
 		CHECK_EQ(got.id, id);
 	}

@@ -69,6 +69,7 @@ static inline void wire_up(void)
 {
 	int pid = wire_owner = getpid();
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (geteuid())
 		SKIP("needs root for network namespaces");
 	wire_sweep();
