@@ -9,6 +9,8 @@ import { type FeedEndpoint, type OrderEndpoint, parseFeed, parseOrders } from ".
 import { Feed } from "./feed/feed.ts";
 import { CONTROL, SEAT } from "./layout.ts";
 import { Breakdown } from "./measure/breakdown.ts";
+import { formatCount } from "./measure/format.ts";
+import { drawTable, fieldsTable, type InspectContext, picture, pictured } from "./measure/print.ts";
 import { check, native, SharedMemory } from "./native.ts";
 import { Desk, type GapNote } from "./order/desk.ts";
 import { InlineOrders, type OrderCounters, type Orders, readOrderCounters } from "./order/orders.ts";
@@ -76,7 +78,8 @@ export class Engine implements Disposable {
     this.breakdown = new Breakdown(this.#control);
     this.inlineOrders = new InlineOrders(this.#handle);
     this.update = new Update(this.#control, CONTROL.event);
-    this.orderEndpoint = orders;
+    this.orderEndpoint = orders &&
+      pictured({ ...orders }, (fields) => fieldsTable("order endpoint", fields));
   }
 
   /**
@@ -139,7 +142,7 @@ export class Engine implements Disposable {
 
   /** The last gaps a running engine met (at most 100, told from the first use of {@linkcode orders} on). */
   get gaps(): readonly GapNote[] {
-    return this.#desk?.gaps ?? [];
+    return pictured([...this.#desk?.gaps ?? []], gapsTable);
   }
 
   // -- inline -----------------------------------------------------------------------------------------
@@ -270,7 +273,7 @@ export class Engine implements Disposable {
   }
 
   /** How it runs, in three lines. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
     const { address, port, via } = this.feed.endpoint;
     const state = !this.open ? "closed" : this.running ? "running on its own thread" : "standing still";
     const { sent, acked, failed, refused } = this.orderCounters;
@@ -279,8 +282,19 @@ export class Engine implements Disposable {
         this.connected ? "connected" : "no link"
       }): ${sent} sent, ${acked} acknowledged, ${failed} failed, ${refused} refused`
       : "no order entry";
-    return `Engine ${state}\n  feed ${address}:${port} via ${via} (${this.feed.note}): ${this.feed.counters.delivered} records\n  ${orders}`;
+    const records = `${formatCount(this.feed.counters.delivered)} records`;
+    return picture(context, `Engine via ${via}, ${state}, ${records}`, () =>
+      [
+        `Engine ${state}`,
+        `  feed ${address}:${port} via ${via} (${this.feed.note}): ${records}`,
+        `  ${orders}`,
+      ].join("\n"));
   }
+}
+
+function gapsTable(gaps: GapNote[]): string {
+  if (gaps.length === 0) return "no gaps";
+  return drawTable(["first lost", "records"], gaps.map(({ seq, lost }) => [seq, lost]), 0);
 }
 
 const SEAT_EVENTS = 8192;

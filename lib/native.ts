@@ -357,6 +357,11 @@ export class SharedMemory {
     return this.u8.length;
   }
 
+  /** One line, and never the bytes. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `SharedMemory of ${this.bytes} bytes`;
+  }
+
   /** NUL-terminated text in a fixed field. */
   text(offset: number, size: number): string {
     const field = this.u8.slice(offset, offset + size);

@@ -7,45 +7,20 @@
 import { BOOK, BOOK_FLAG } from "../layout.ts";
 import { check, native, NativeError, SharedMemory } from "../native.ts";
 import { formatCount, formatScaled } from "../measure/format.ts";
+import { fieldsTable, type InspectContext, picture, pictured } from "../measure/print.ts";
+import {
+  type Depth,
+  depthTable,
+  Ladder,
+  type Level,
+  levelsTable,
+  levelText,
+  type Side,
+  type Top,
+  topTable,
+} from "./ladder.ts";
 
-/** One price level, for people: decimal price and quantity. */
-export interface Level {
-  /** Price in the market's unit. */
-  price: number;
-  /** Quantity in the market's unit. */
-  qty: number;
-}
-
-/** Best levels and what follows from them, for people: decimal prices and quantities. */
-export interface Top {
-  /** Best bid; undefined when the side is empty. */
-  bid: Level | undefined;
-  /** Best ask; undefined when the side is empty. */
-  ask: Level | undefined;
-  /** Middle of the two best prices; NaN when a side is empty. */
-  mid: number;
-  /** Best ask less best bid; negative in a crossed book, NaN when a side is empty. */
-  spread: number;
-  /** Mid weighted by the opposite sides' best quantities; NaN when a side is empty. */
-  microprice: number;
-  /** (bid qty - ask qty) / (bid qty + ask qty) at the top: -1..1; NaN when both are empty. */
-  imbalance: number;
-}
-
-/** A side's first levels with the running sum of their quantities. */
-export interface Depth {
-  /** Level from the best (0). */
-  level: number;
-  /** Decimal price. */
-  price: number;
-  /** Decimal quantity. */
-  qty: number;
-  /** Decimal quantity from the best level down to this one. */
-  cumulative: number;
-}
-
-/** Side of the book. */
-export type Side = "bid" | "ask";
+export { type Depth, Ladder, type Level, type Side, type Top };
 
 const U32 = {
   version: BOOK.version / 4,
@@ -243,7 +218,7 @@ export class Book {
     number
   > {
     const at = (offset: number) => this.#f64[offset / 8]!;
-    return {
+    return pictured({
       updates: at(BOOK.updates),
       inserted: at(BOOK.inserted),
       removed: at(BOOK.removed),
@@ -251,7 +226,7 @@ export class Book {
       overflowed: at(BOOK.overflowed),
       refused: at(BOOK.refused),
       clears: at(BOOK.clears),
-    };
+    }, (counters) => fieldsTable("book", counters));
   }
 
   // -- for people: decimal, consistent ----------------------------------------------------------------
@@ -280,7 +255,7 @@ export class Book {
 
   /** Best levels, mid, spread, microprice, imbalance. */
   get top(): Top {
-    return this.#consistent(() => ({
+    const top = this.#consistent(() => ({
       bid: this.bidLevels ? this.#level("bid", 0) : undefined,
       ask: this.askLevels ? this.#level("ask", 0) : undefined,
       mid: this.mid / this.priceScale,
@@ -288,23 +263,27 @@ export class Book {
       microprice: this.microprice / this.priceScale,
       imbalance: this.imbalance,
     }));
+    for (const level of [top.bid, top.ask]) if (level) pictured(level, levelText);
+    return pictured(top, topTable);
   }
 
   /** A side's first `n` levels, best first. */
   levels(side: Side, n = Infinity): Level[] {
-    return this.#consistent(() => {
+    const levels = this.#consistent(() => {
       const count = Math.min(n, side === "bid" ? this.bidLevels : this.askLevels);
       return Array.from({ length: count }, (_, i) => this.#level(side, i));
     });
+    return pictured(levels, () => levelsTable(side, levels));
   }
 
   /** A side's first `n` levels with their cumulative size. */
   depth(side: Side, n = 10): Depth[] {
     let cumulative = 0;
-    return this.levels(side, n).map(({ price, qty }, level) => {
+    const depth = this.levels(side, n).map(({ price, qty }, level) => {
       cumulative += qty;
       return { level, price, qty, cumulative: Math.round(cumulative * 1e9) / 1e9 };
     });
+    return pictured(depth, () => depthTable(side, depth));
   }
 
   /** Both sides' first `n` levels around the spread. */
@@ -334,54 +313,9 @@ export class Book {
   }
 
   /** A ladder of five levels a side. */
-  [Symbol.for("Deno.customInspect")](): string {
-    return this.ladder(5).toString();
-  }
-}
-
-/** A picture of the book at one moment: asks above, bids below, bars for size. */
-export class Ladder {
-  /** Bid levels, best first. */
-  readonly bids: readonly Level[];
-  /** Ask levels, best first. */
-  readonly asks: readonly Level[];
-  readonly #title: string;
-
-  /** @param bids Best first. @param asks Best first. @param title The line above. */
-  constructor(bids: readonly Level[], asks: readonly Level[], title: string) {
-    this.bids = bids;
-    this.asks = asks;
-    this.#title = title;
-  }
-
-  /** The ladder as text. */
-  toString(): string {
-    const all = [...this.bids, ...this.asks];
-    if (all.length === 0) return `Book (empty)  ${this.#title}`;
-    const most = Math.max(...all.map(({ qty }) => qty));
-    const decimals = (pick: (level: Level) => number) =>
-      Math.max(...all.map((level) => (String(pick(level)).split(".")[1] ?? "").length));
-    const priceDecimals = decimals(({ price }) => price);
-    const qtyDecimals = decimals(({ qty }) => qty);
-    const width = Math.max(...all.map(({ price }) => price.toFixed(priceDecimals).length));
-    const qtyWidth = Math.max(...all.map(({ qty }) => qty.toFixed(qtyDecimals).length));
-    const line = (name: string, { price, qty }: Level) =>
-      `  ${name}  ${price.toFixed(priceDecimals).padStart(width)}  ${
-        qty.toFixed(qtyDecimals).padStart(qtyWidth)
-      }  ${"█".repeat(Math.max(1, Math.round((qty / most) * 24)))}`;
-    const spread = this.bids.length && this.asks.length
-      ? `  ───  spread ${(this.asks[0]!.price - this.bids[0]!.price).toFixed(priceDecimals)}`
-      : "  ───  one side is empty";
-    return [
-      `Book  ${this.#title}`,
-      ...this.asks.map((level) => line("ask", level)).reverse(),
-      spread,
-      ...this.bids.map((level) => line("bid", level)),
-    ].join("\n");
-  }
-
-  /** The ladder as text. */
-  [Symbol.for("Deno.customInspect")](): string {
-    return this.toString();
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
+    const line = () =>
+      `Book ${this.formatPrice(this.bid)} / ${this.formatPrice(this.ask)} (${this.#title()})`;
+    return picture(context, line(), () => this.ladder(5).toString());
   }
 }

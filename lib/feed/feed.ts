@@ -3,6 +3,7 @@ import type { FeedEndpoint } from "../endpoint.ts";
 import { CONTROL, FEED_STATS, RX_STATS } from "../layout.ts";
 import type { SharedMemory } from "../native.ts";
 import { countersTable, readCounters } from "../measure/counters.ts";
+import { fieldsTable, type InspectContext, picture, pictured, sentences } from "../measure/print.ts";
 
 const FEED_NAMES = [
   "datagrams",
@@ -40,7 +41,7 @@ export class Feed {
 
   /** @param endpoint Where it listens. @param control The engine's control page. */
   constructor(endpoint: FeedEndpoint, control: SharedMemory) {
-    this.endpoint = endpoint;
+    this.endpoint = pictured({ ...endpoint }, (fields) => fieldsTable("feed endpoint", fields));
     this.#control = control;
   }
 
@@ -74,7 +75,7 @@ export class Feed {
       " ",
     );
     const example = hex ? `; the first began ${hex}` : "";
-    return [
+    const lines = [
       bad_size && `${bad_size} datagrams were not 1 to 5 records of 40 bytes${example}`,
       bad_type && `${bad_type} records had a type other than 1${example}`,
       bad_value && `${bad_value} records had a price or quantity off the scale${example}`,
@@ -82,13 +83,17 @@ export class Feed {
       dropped && `${dropped} datagrams were dropped by the kernel for want of room`,
       malformed && `${malformed} frames were not whole UDP datagrams of this flow`,
     ].filter((line) => typeof line === "string");
+    return sentences(lines, "no troubles: every datagram and record was good, none was lost");
   }
 
   /** Endpoint, note, counters. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
     const { address, port, via } = this.endpoint;
-    return `Feed ${address}:${port} via ${via} (${this.note})\n${
-      countersTable("feed", { ...this.counters, ...this.rx })
-    }`;
+    const line = `Feed ${address}:${port} via ${via}`;
+    return picture(
+      context,
+      line,
+      () => `${line} (${this.note})\n${countersTable("feed", { ...this.counters, ...this.rx })}`,
+    );
   }
 }

@@ -2,6 +2,7 @@
 import { EXCHANGE_STATS } from "../layout.ts";
 import { countersTable, readCounters } from "../measure/counters.ts";
 import { Histogram } from "../measure/histogram.ts";
+import { fieldsTable, type InspectContext, picture, pictured, sentences } from "../measure/print.ts";
 import { check, native, SharedMemory } from "../native.ts";
 import { type ExchangeSettings, openExchange } from "../permission.ts";
 import type { Tape } from "./tape.ts";
@@ -45,7 +46,8 @@ const NAMES = [
 /** Counters of the exchange; faults it injected and orders it refused by name. */
 export type ExchangeCounters = Record<(typeof NAMES)[number], number>;
 
-const PACES = { rate: 0, recorded: 1, flat: 2 } as const;
+/** Paces by their number in `enum hp_pace`. */
+export const PACES = { rate: 0, recorded: 1, flat: 2 } as const;
 
 function paceNumbers(pace: Pace): { pace: number; rate: number; speed: number } {
   if (pace === "flat") return { pace: PACES.flat, rate: 0, speed: 1 };
@@ -75,7 +77,7 @@ export class Exchange implements Disposable {
   private constructor(options: ExchangeOptions) {
     const { tape, pace = { rate: 20_000 }, ...given } = options;
     this.tape = tape;
-    this.settings = {
+    const settings: ExchangeSettings = {
       group: "239.255.0.1",
       port: 12345,
       listen: "0.0.0.0",
@@ -95,6 +97,7 @@ export class Exchange implements Disposable {
       ...given,
       ...paceNumbers(pace),
     };
+    this.settings = pictured(settings, (fields) => fieldsTable("exchange", fields));
     this.#stats = new SharedMemory(check(native().hp_exchange_stats_bytes()));
     this.#handle = openExchange(this.settings, tape.handle, this.#stats);
   }
@@ -132,11 +135,12 @@ export class Exchange implements Disposable {
   get troubles(): string[] {
     const { refused, bad_orders, vanished } = this.counters;
     const first = `; the first: ${this.#stats.text(EXCHANGE_STATS.first_refused, 96)}`;
-    return [
+    const lines = [
       refused && `${refused} orders were refused${first}`,
       bad_orders && `${bad_orders} sessions were closed over bytes that are no order${first}`,
       vanished && `${vanished} clients vanished in the middle of a session`,
     ].filter((line) => typeof line === "string");
+    return sentences(lines, "no troubles: no order was refused, no client vanished");
   }
 
   /** Resolves when it is back in INIT, ready for a client; rejects after `ms`. */
@@ -180,11 +184,15 @@ export class Exchange implements Disposable {
   }
 
   /** State and counters. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
     const { group, port, listen, orderPort } = this.settings;
-    const state = this.#handle === null ? "closed" : this.state;
-    return `Exchange ${state}: ${group}:${port}, orders on ${listen}:${orderPort}, plays ${this.tape.name}\n${
-      countersTable("exchange", this.counters)
-    }`;
+    const line = `Exchange ${
+      this.#handle === null ? "closed" : this.state
+    }: ${group}:${port}, orders on ${listen}:${orderPort}`;
+    return picture(
+      context,
+      line,
+      () => `${line}, plays ${this.tape.name}\n${countersTable("exchange", this.counters)}`,
+    );
   }
 }

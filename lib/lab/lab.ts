@@ -2,9 +2,11 @@
 import type { FeedEndpoint, OrderVia, RxPath, Wait } from "../endpoint.ts";
 import { netnsPath, parseFeed, parseOrders } from "../endpoint.ts";
 import { Engine } from "../engine.ts";
+import { formatCount } from "../measure/format.ts";
+import { type InspectContext, picture } from "../measure/print.ts";
 import type { EngineLimits } from "../permission.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
-import { EXCHANGE_ADDRESS, Namespaces } from "./namespaces.ts";
+import { EXCHANGE_ADDRESS, Namespaces, STRATEGY_ADDRESS } from "./namespaces.ts";
 import { Tape } from "./tape.ts";
 
 /** The group and port the lab's exchange sends to. */
@@ -17,7 +19,7 @@ export const LAB_ORDER_PORT = 9012;
 /** What a lab is raised with. */
 export interface LabOptions
   extends Partial<Omit<ExchangeOptions, "tape" | "group" | "listen" | "ifname" | "netns">> {
-  /** A tape, a file to load, or nothing for the seeded market. */
+  /** A tape (it stays the caller's to close), a file to load, or nothing for the seeded market. */
   data?: Tape | string | undefined;
 }
 
@@ -53,12 +55,14 @@ export class Lab implements AsyncDisposable {
   /** What it plays. */
   readonly tape: Tape;
   readonly #engines: Engine[] = [];
+  readonly #ownsTape: boolean;
   #down = false;
 
-  private constructor(namespaces: Namespaces, exchange: Exchange, tape: Tape) {
+  private constructor(namespaces: Namespaces, exchange: Exchange, tape: Tape, ownsTape: boolean) {
     this.namespaces = namespaces;
     this.exchange = exchange;
     this.tape = tape;
+    this.#ownsTape = ownsTape;
   }
 
   /**
@@ -69,9 +73,11 @@ export class Lab implements AsyncDisposable {
    */
   static async up(options: LabOptions = {}): Promise<Lab> {
     const { data, ...rest } = options;
-    const tape = data instanceof Tape ? data : data ? Tape.load(data) : Tape.generate();
     const namespaces = await Namespaces.up();
+    const ownsTape = !(data instanceof Tape);
+    let tape: Tape | undefined;
     try {
+      tape = data instanceof Tape ? data : data ? Tape.load(data) : Tape.generate();
       const exchange = Exchange.open({
         orderPort: LAB_ORDER_PORT,
         port: LAB_PORT,
@@ -82,8 +88,9 @@ export class Lab implements AsyncDisposable {
         ifname: namespaces.exchange,
         netns: netnsPath(namespaces.exchange),
       });
-      return new Lab(namespaces, exchange, tape);
+      return new Lab(namespaces, exchange, tape, ownsTape);
     } catch (error) {
+      if (ownsTape) tape?.close();
       await namespaces.down();
       throw error;
     }
@@ -129,14 +136,29 @@ export class Lab implements AsyncDisposable {
     return this.#engines.filter(({ open }) => open);
   }
 
+  /** It has not been taken down. */
+  get isUp(): boolean {
+    return !this.#down;
+  }
+
   /** Closes its engines and the exchange, removes the namespaces. */
   async down(): Promise<void> {
-    if (this.#down) return;
+    if (this.#close()) await this.namespaces.down();
+  }
+
+  /** {@linkcode down} without waiting for anybody: for a process that is about to end. */
+  downNow(): void {
+    if (this.#close()) this.namespaces.downNow();
+  }
+
+  /** Closes everything native; false when that was done before. */
+  #close(): boolean {
+    if (this.#down) return false;
     this.#down = true;
     for (const engine of this.engines) engine.close();
     this.exchange.close();
-    this.tape.close();
-    await this.namespaces.down();
+    if (this.#ownsTape) this.tape.close();
+    return true;
   }
 
   /** {@linkcode down}, for `await using`. */
@@ -145,15 +167,18 @@ export class Lab implements AsyncDisposable {
   }
 
   /** The topology and what runs in it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
     const { exchange: x, strategy: s } = this.namespaces;
     if (this.#down) return "Lab (down)";
+    const { group, port, listen, orderPort } = this.exchange.settings;
     const engines = this.engines.map(({ feed }) => feed.endpoint.via).join(", ") ||
       "none; lab.open() opens one";
-    return [
-      `Lab  ${x} 10.77.0.1 ── veth ── 10.77.0.2 ${s}`,
-      `  exchange ${this.exchange.state}, plays ${this.tape.name}`,
-      `  engines  ${engines}`,
-    ].join("\n");
+    return picture(context, `Lab (up, exchange ${this.exchange.state})`, () =>
+      [
+        `Lab  ${x} ${EXCHANGE_ADDRESS} ── veth ── ${STRATEGY_ADDRESS} ${s}`,
+        `  exchange ${this.exchange.state}: market data to ${group}:${port}, orders on ${listen}:${orderPort}`,
+        `  tape     ${this.tape.name}: ${formatCount(this.tape.info.records)} records`,
+        `  engines  ${engines}`,
+      ].join("\n"));
   }
 }

@@ -52,8 +52,9 @@ function alive(pid: number): boolean {
   try {
     Deno.statSync(`/proc/${pid}`);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Whatever else went wrong (no permission to look): what cannot be seen is not known to be dead.
+    return !(error instanceof Deno.errors.NotFound);
   }
 }
 
@@ -114,6 +115,18 @@ export class Namespaces implements AsyncDisposable {
   /** Removes both; the wire goes with them. */
   async down(): Promise<void> {
     for (const name of [this.exchange, this.strategy]) await ip(["netns", "del", name]).catch(() => {});
+  }
+
+  /** {@linkcode down} without waiting for anybody: for a process that is about to end. */
+  downNow(): void {
+    for (const name of [this.exchange, this.strategy]) {
+      new Deno.Command("ip", { args: ["netns", "del", name], stdout: "null", stderr: "null" }).outputSync();
+    }
+  }
+
+  /** One line. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `Namespaces ${this.exchange} ${EXCHANGE_ADDRESS} ── veth ── ${STRATEGY_ADDRESS} ${this.strategy}`;
   }
 
   /** {@linkcode down}, for `await using`. */

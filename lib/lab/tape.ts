@@ -1,6 +1,7 @@
 /** Tapes: whole market-data sessions in memory, loaded from a file or made by the seeded market. @module */
 import { MARKET_OPTIONS, TAPE_INFO } from "../layout.ts";
 import { formatCount } from "../measure/format.ts";
+import { fieldsTable, pictured, sentences } from "../measure/print.ts";
 import { check, checkHandle, native, SharedMemory } from "../native.ts";
 import { loadTape } from "../permission.ts";
 
@@ -60,7 +61,14 @@ export class Tape implements Disposable {
   private constructor(handle: Deno.PointerObject, name: string) {
     this.#handle = handle;
     this.name = name;
-    this.info = this.#readInfo();
+    this.info = pictured(
+      this.#readInfo(),
+      ({ firstBad, ...fields }) =>
+        fieldsTable(
+          "tape",
+          firstBad.line ? { ...fields, firstBad: `line ${firstBad.line}: ${firstBad.text}` } : fields,
+        ),
+    );
   }
 
   /**
@@ -126,10 +134,11 @@ export class Tape implements Disposable {
   get troubles(): string[] {
     const { badLines, offScale, firstBad } = this.info;
     const first = `; the first is line ${firstBad.line}: ${firstBad.text}`;
-    return [
+    const lines = [
       badLines && `${badLines} lines did not parse${first}`,
       offScale && `${offScale} lines had a price or amount that does not fit the wire${first}`,
     ].filter((line) => typeof line === "string");
+    return sentences(lines, "no troubles: every line was read");
   }
 
   /** Frees it. No exchange may play it any more. */

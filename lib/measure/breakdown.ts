@@ -3,11 +3,11 @@
  *
  * @module
  */
-import Table from "cli-table3";
 import { CONTROL, HISTOGRAM } from "../layout.ts";
 import { type SharedMemory, SharedMemory as Memory } from "../native.ts";
 import { formatCount, formatNs } from "./format.ts";
 import { Histogram, type Percentiles } from "./histogram.ts";
+import { drawTable, type InspectContext, picture } from "./print.ts";
 
 /** Stages in the order of `enum hp_stage`, with what the seed laboratory called them. */
 export const STAGES = [
@@ -104,22 +104,19 @@ export class Breakdown {
 
   /** The table. */
   toString(): string {
-    const table = new Table({
-      head: ["stage", "count", "mean", "p50", "p99", "p99.9", "max"],
-      colAligns: ["left", "right", "right", "right", "right", "right", "right"],
-      style: { head: [], border: [], compact: true },
-    });
-    for (const [name, label] of STAGES) {
+    const rows = STAGES.map(([name, label]) => {
       const h = this.stage(name);
       const { p50, p99, p999, max } = h.percentiles;
       const figures = h.count === 0 ? ["-", "-", "-", "-", "-"] : [h.mean, p50, p99, p999, max].map(formatNs);
-      table.push([label, formatCount(h.count), ...figures]);
-    }
-    return table.toString();
+      return [label, formatCount(h.count), ...figures];
+    });
+    return drawTable(["stage", "count", "mean", "p50", "p99", "p99.9", "max"], rows);
   }
 
   /** The table. */
-  [Symbol.for("Deno.customInspect")](): string {
-    return this.toString();
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
+    const { count } = this.loop;
+    const line = `Breakdown of ${formatCount(count)} turns, p50 ${formatNs(this.loop.percentile(50))}`;
+    return picture(context, line, () => this.toString());
   }
 }

@@ -1,7 +1,7 @@
 /** Named counters in native memory, read on demand. @module */
-import Table from "cli-table3";
 import type { SharedMemory } from "../native.ts";
 import { formatCount } from "./format.ts";
+import { drawTable, pictured } from "./print.ts";
 
 /**
  * Reads the doubles of a native stats struct by name.
@@ -17,20 +17,13 @@ export function readCounters<K extends string>(
   layout: Readonly<Record<K, number>>,
   names: readonly K[],
 ): Record<K, number> {
-  return Object.fromEntries(names.map((name) => [name, memory.f64[(base + layout[name]) / 8]!])) as Record<
-    K,
-    number
-  >;
+  const counters = Object.fromEntries(names.map((name) => [name, memory.f64[(base + layout[name]) / 8]!]));
+  return pictured(counters as Record<K, number>, () => countersTable("counter", counters, true));
 }
 
 /** Counters as a two-column table; zeros are left out unless `all`. */
 export function countersTable(title: string, counters: Record<string, number>, all = false): string {
-  const table = new Table({
-    head: [title, ""],
-    colAligns: ["left", "right"],
-    style: { head: [], border: [], compact: true },
-  });
   const shown = Object.entries(counters).filter(([, value]) => all || value !== 0);
-  for (const [name, value] of shown) table.push([name, formatCount(value)]);
-  return shown.length ? table.toString() : `${title}: nothing yet`;
+  if (shown.length === 0) return `${title}: nothing yet`;
+  return drawTable([title, ""], shown.map(([name, value]) => [name, formatCount(value)]));
 }

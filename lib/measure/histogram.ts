@@ -6,7 +6,8 @@
 import { build, type Histogram as HdrHistogram } from "hdr-histogram-js";
 import { HISTOGRAM, HISTOGRAM_BUCKETS } from "../layout.ts";
 import { SharedMemory } from "../native.ts";
-import { formatNs } from "./format.ts";
+import { formatCount, formatNs } from "./format.ts";
+import { bar, type InspectContext, picture, pictured } from "./print.ts";
 
 /** The figures a latency is told by, ns. */
 export interface Percentiles {
@@ -107,7 +108,10 @@ export class Histogram {
 
   /** p50, p99, p99.9 and max, ns. */
   get percentiles(): Percentiles {
-    return { p50: this.percentile(50), p99: this.percentile(99), p999: this.percentile(99.9), max: this.max };
+    return pictured(
+      { p50: this.percentile(50), p99: this.percentile(99), p999: this.percentile(99.9), max: this.max },
+      percentilesText,
+    );
   }
 
   /** The same values as an hdr-histogram-js histogram. The caller calls its `destroy()` if it uses WebAssembly. */
@@ -150,15 +154,56 @@ export class Histogram {
     return columns.map((n) => TICKS[n === 0 ? 0 : Math.max(1, Math.round((n / peak) * 8))]).join("");
   }
 
-  /** One line: figures and shape. */
-  [Symbol.for("Deno.customInspect")](): string {
+  /** Figures and a bar for each step of the logarithmic scale. */
+  toString(): string {
     if (this.count === 0) return "Histogram (empty)";
-    const { p50, p99, p999, max } = this.percentiles;
-    const figures = `p50 ${formatNs(p50)}  p99 ${formatNs(p99)}  p99.9 ${formatNs(p999)}  max ${
-      formatNs(max)
-    }`;
-    return `Histogram ${this.count.toLocaleString("en")} values  ${figures}\n  ${
-      formatNs(this.min)
-    } ▕${this.sparkline()}▏ ${formatNs(p999)}`;
+    const title = `Histogram  ${formatCount(this.count)} values  ${percentilesText(this.percentiles)}`;
+    return [title, ...this.#bars()].join("\n");
   }
+
+  /** One line for each of the steps 1, 2, 5, 10, 20 … ns between the smallest and the largest value. */
+  #bars(): string[] {
+    const counts = new Map<number, number>();
+    for (const [ns, count] of this.entries()) {
+      const step = stepBelow(ns);
+      counts.set(step, (counts.get(step) ?? 0) + count);
+    }
+    const most = Math.max(...counts.values());
+    const lines: string[] = [];
+    for (let step = stepBelow(this.min); step <= this.max; step = stepAfter(step)) {
+      const count = counts.get(step) ?? 0;
+      const share = `${((100 * count) / this.count).toFixed(count === this.count ? 0 : 2)}%`;
+      lines.push(
+        `  ${formatNs(step).padStart(8)}  ${formatCount(count).padStart(9)}  ${share.padStart(6)}  ${
+          count ? bar(count / most, 40) : ""
+        }`.trimEnd(),
+      );
+    }
+    return lines;
+  }
+
+  /** Figures and bars. */
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
+    const line = `Histogram of ${formatCount(this.count)} values, p50 ${formatNs(this.percentile(50))} ▕${
+      this.sparkline(16)
+    }▏`;
+    return picture(context, line, () => this.toString());
+  }
+}
+
+function percentilesText({ p50, p99, p999, max }: Percentiles): string {
+  return `p50 ${formatNs(p50)}  p99 ${formatNs(p99)}  p99.9 ${formatNs(p999)}  max ${formatNs(max)}`;
+}
+
+/** Largest of 0, 1, 2, 5, 10, 20, 50 … that is not above `ns`. */
+function stepBelow(ns: number): number {
+  if (ns < 1) return 0;
+  const decade = 10 ** Math.floor(Math.log10(ns) + 1e-9);
+  return decade * (ns >= 5 * decade ? 5 : ns >= 2 * decade ? 2 : 1);
+}
+
+function stepAfter(step: number): number {
+  if (step === 0) return 1;
+  const decade = 10 ** Math.floor(Math.log10(step) + 1e-9);
+  return step === 2 * decade ? 5 * decade : 2 * step;
 }

@@ -24,9 +24,7 @@ export function picture(context: InspectContext | undefined, line: string, full:
  */
 export function pictured<T extends object>(value: T, full: (value: T) => string): T {
   const inspect = (inspect: (value: unknown, context: unknown) => string, context?: InspectContext) =>
-    context?.currentDepth
-      ? inspect(Array.isArray(value) ? [...value] : { ...value }, context)
-      : full(value);
+    context?.currentDepth ? inspect(Array.isArray(value) ? [...value] : { ...value }, context) : full(value);
   return Object.defineProperty(value, INSPECT, { value: inspect, configurable: true });
 }
 

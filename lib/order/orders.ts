@@ -1,7 +1,8 @@
 /** Order entry: for a strategy that polls the engine itself, and for people. @module */
 import type { Book } from "../book/book.ts";
 import { CONTROL, ORDER_STATS } from "../layout.ts";
-import { countersTable, readCounters } from "../measure/counters.ts";
+import { readCounters } from "../measure/counters.ts";
+import { drawTable, type InspectContext, picture } from "../measure/print.ts";
 import { native, type SharedMemory } from "../native.ts";
 import { OrderStates, type RunnerOrders } from "../strategy/handlers.ts";
 import type { SeatOrders } from "../strategy/seat.ts";
@@ -87,6 +88,9 @@ export class InlineOrders implements RunnerOrders {
   }
 }
 
+/** Orders a picture shows at most. */
+const LISTED = 20;
+
 /** One order a person sent; its state follows the engine. */
 export class Order {
   /** @param id On the wire. @param side Buy or sell. @param price Decimal. @param qty Decimal. */
@@ -112,7 +116,7 @@ export class Order {
 
   /** One line. */
   [Symbol.for("Deno.customInspect")](): string {
-    return `Order ${this.id} ${this.side} ${this.qty} @ ${this.price}: ${this.state}`;
+    return `Order ${this.id}: ${this.side} ${this.qty} @ ${this.price}, ${this.state}`;
   }
 }
 
@@ -196,13 +200,14 @@ export class Orders {
   }
 
   /** The orders and where they stand. */
-  [Symbol.for("Deno.customInspect")](): string {
-    if (this.#list.length === 0) return "Orders (none sent from here yet)";
-    const counts: Record<string, number> = {};
-    for (const { state } of this.#list) counts[state] = (counts[state] ?? 0) + 1;
-    const last = this.#list.slice(-10).map((order) =>
-      `  ${order.id} ${order.side} ${order.qty} @ ${order.price}: ${order.state}`
-    );
-    return [countersTable("orders", counts), ...last].join("\n");
+  [Symbol.for("Deno.customInspect")](_inspect?: unknown, context?: InspectContext): string {
+    const sent = this.#list.length;
+    if (sent === 0) return "Orders (none sent from here yet)";
+    const last = this.#list.slice(-LISTED);
+    return picture(context, `Orders (${sent} sent)`, () => {
+      const rows = last.map(({ id, side, qty, price, state }) => [id, side, qty, price, state]);
+      const title = sent > LISTED ? [`Orders: the last ${LISTED} of ${sent}`] : [];
+      return [...title, drawTable(["order", "side", "qty", "price", "state"], rows)].join("\n");
+    });
   }
 }

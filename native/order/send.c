@@ -42,7 +42,8 @@ static int uring_once(struct order_session *session, const uint8_t *bytes, size_
 	io_uring_prep_send(io_uring_get_sqe(ring), session->fd, bytes, len, FLAGS);
 	result = io_uring_submit_and_wait(ring, 1);
 	if (result < 0) {
-		/* Refused before it was taken: it must not lie in the ring and leave with the next one, twice. */
+		/* Refused before it was taken: it must not lie in the ring and leave with the next one,
+		 * twice. */
 		uring_close(&session->uring);
 		return result;
 	}

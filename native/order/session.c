@@ -46,7 +46,8 @@ int order_open(struct order_session **out, const struct hp_order_options *option
 
 	if (!session)
 		return fail(ENOMEM, "Cannot open an order session: no memory");
-	memset(session, 0, sizeof(*session)); /* not calloc(): the pages are to be there before the first order */
+	memset(session, 0,
+	       sizeof(*session)); /* not calloc(): the pages are to be there before the first order */
 	clock_init();
 	session->options = *options;
 	session->stats = stats;
@@ -180,8 +181,7 @@ static int lose(struct order_session *session, int error)
 
 static void count_handed(struct order_session *session)
 {
-	while (session->handed != session->last &&
-	       tracked(session, session->handed)->end <= session->sent) {
+	while (session->handed != session->last && tracked(session, session->handed)->end <= session->sent) {
 		if (tracked(session, session->handed++)->cancel)
 			session->stats->cancelled += 1;
 		else
@@ -257,9 +257,11 @@ static int tell(struct order_session *session, struct order_event *out)
 	while ((int32_t)(session->handed - session->told) > 0) {
 		order = tracked(session, session->told++);
 		if (order->queued)
-			return order_changed(out, order->id, order->cancel ? HP_ORDER_CANCELLED : HP_ORDER_SENT);
+			return order_changed(out, order->id,
+					     order->cancel ? HP_ORDER_CANCELLED : HP_ORDER_SENT);
 	}
-	while (session->first != session->handed && tracked(session, session->first)->end <= session->acked) {
+	while ((int32_t)(session->handed - session->first) > 0 &&
+	       tracked(session, session->first)->end <= session->acked) {
 		order = tracked(session, session->first++);
 		if (order->cancel)
 			continue;

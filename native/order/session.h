@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The order room's inside: risk.c checks, tcp.c owns the connection, send.c the ways out, session.c the rest. */
+/* The order room's inside: risk.c checks, tcp.c owns the connection, send.c the ways out, session.c the rest.
+ */
 #ifndef HP_SESSION_H
 #define HP_SESSION_H
 
@@ -26,9 +27,9 @@ struct order_session {
 	char name[32]; /* "10.0.0.1:9012" */
 	int fd;	       /* one socket for life, so that reconnects stay in its network namespace */
 	enum link link;
-	int lost;    /* the link went; FAILED orders and the loss itself are still to be told */
-	int back;    /* the link is up again; to be told */
-	int blocked; /* the kernel took nothing more at the last send */
+	int lost;	/* the link went; FAILED orders and the loss itself are still to be told */
+	int back;	/* the link is up again; to be told */
+	int blocked;	/* the kernel took nothing more at the last send */
 	uint32_t looks; /* sending on and asking for acknowledgements take turns */
 	struct uring uring;
 

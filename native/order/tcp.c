@@ -25,11 +25,13 @@ static int explain(const struct order_session *session, int error)
 {
 	switch (error) {
 	case ECONNREFUSED:
-		return fail(error, "Cannot connect to %s: connection refused; is the exchange listening there?",
+		return fail(error,
+			    "Cannot connect to %s: connection refused; is the exchange listening there?",
 			    session->name);
 	case ETIMEDOUT:
-		return fail(error, "Cannot connect to %s: no answer within %u ms; check address and route, or "
-				   "raise connect_ms",
+		return fail(error,
+			    "Cannot connect to %s: no answer within %u ms; check address and route, or "
+			    "raise connect_ms",
 			    session->name, session->options.connect_ms);
 	case ENETUNREACH:
 	case EHOSTUNREACH:
@@ -99,7 +101,8 @@ int tcp_reconnect(struct order_session *session)
 
 	if (connect(session->fd, &nowhere, sizeof(nowhere)))
 		return -errno;
-	getsockopt(session->fd, SOL_SOCKET, SO_ERROR, &stale, &size); /* dissolving leaves ECONNRESET behind */
+	getsockopt(session->fd, SOL_SOCKET, SO_ERROR, &stale,
+		   &size); /* dissolving leaves ECONNRESET behind */
 	return begin(session);
 }
 

@@ -23,7 +23,8 @@ static inline uint16_t frame_u16(const uint8_t *bytes)
 	return value;
 }
 
-/* The payload and its length, or NULL: not an unfragmented IPv4 UDP datagram to ip:port (network byte order). */
+/* The payload and its length, or NULL: not an unfragmented IPv4 UDP datagram to ip:port (network byte order).
+ */
 static inline const uint8_t *frame_payload(const uint8_t *frame, uint32_t len, uint32_t ip, uint16_t port,
 					   uint32_t *payload_len)
 {

@@ -25,8 +25,9 @@ static int refuse(int error, const char *path)
 			    "(run as root)",
 			    path);
 	if (error == EINVAL)
-		return fail(EINVAL, "Cannot enter the network namespace \"%s\": that file is not one; \"ip "
-				    "netns add NAME\" makes /run/netns/NAME",
+		return fail(EINVAL,
+			    "Cannot enter the network namespace \"%s\": that file is not one; \"ip "
+			    "netns add NAME\" makes /run/netns/NAME",
 			    path);
 	return fail(error, "Cannot enter the network namespace \"%s\": %s", path, strerror(error));
 }

@@ -73,7 +73,8 @@ int rx_socket_busy_poll(int fd)
 	return 0;
 }
 
-/* FORCE passes net.core.rmem_max by, with CAP_NET_ADMIN; without it less is granted, which is worth saying. */
+/* FORCE passes net.core.rmem_max by, with CAP_NET_ADMIN; without it less is granted, which is worth saying.
+ */
 static void set_rcvbuf(int fd, uint32_t wanted, struct hp_rx_stats *stats)
 {
 	int bytes = (int)(wanted ? wanted : RCVBUF_DEFAULT), granted = 0;
@@ -101,7 +102,8 @@ static int join(int fd, const struct rx_endpoint *endpoint)
 		return fail(ENODEV, "Cannot join %s: no route leads to it; name the interface with if=",
 			    endpoint->address);
 	if (errno == ENOBUFS)
-		return fail(ENOBUFS, "Cannot join %s: too many groups; see sysctl net.ipv4.igmp_max_memberships",
+		return fail(ENOBUFS,
+			    "Cannot join %s: too many groups; see sysctl net.ipv4.igmp_max_memberships",
 			    endpoint->address);
 	return fail(errno, "Cannot join %s on interface \"%s\": %s", endpoint->address, endpoint->ifname,
 		    strerror(errno));

@@ -42,7 +42,8 @@ static int hear_libxdp(enum libxdp_print_level level, const char *format, va_lis
 	return 0;
 }
 
-/* Both libraries print to stderr by themselves; their words belong into our sentence. Global to the process. */
+/* Both libraries print to stderr by themselves; their words belong into our sentence. Global to the process.
+ */
 static void listen_to_libraries(void)
 {
 	heard[0] = 0;
@@ -61,12 +62,13 @@ static int load(struct steering *steering, uint32_t queues)
 	if (!error)
 		error = steer__load(steering->skeleton);
 	if (error == -EPERM || error == -EACCES)
-		return fail(-error, "Cannot load the XDP program: %s; xdp needs CAP_BPF, CAP_NET_ADMIN and "
-				    "CAP_NET_RAW (run as root), udp and uring need nothing",
+		return fail(-error,
+			    "Cannot load the XDP program: %s; xdp needs CAP_BPF, CAP_NET_ADMIN and "
+			    "CAP_NET_RAW (run as root), udp and uring need nothing",
 			    strerror(-error));
 	if (error)
-		return fail(-error, "Cannot load the XDP program: %s (%s); use udp or uring", strerror(-error),
-			    heard);
+		return fail(-error, "Cannot load the XDP program: %s (%s); use udp or uring",
+			    strerror(-error), heard);
 	return 0;
 }
 

@@ -25,8 +25,9 @@ struct uring_rx {
 	int fd;
 	int armed; /* the multishot recv is with the kernel */
 	struct uring uring;
-	struct io_uring_buf_ring *ring; /* ours; the kernel reads it. One mapping: the ring's page, then ... */
-	uint8_t *buffers;		/* ... BUFFERS x RX_FRAME */
+	struct io_uring_buf_ring
+		*ring;	  /* ours; the kernel reads it. One mapping: the ring's page, then ... */
+	uint8_t *buffers; /* ... BUFFERS x RX_FRAME */
 	uint32_t held;
 	uint16_t held_ids[RX_BATCH];
 };
@@ -56,7 +57,8 @@ static int ring_open(struct uring_rx *uring)
 	io_uring_buf_ring_advance(uring->ring, BUFFERS);
 	error = io_uring_register_buf_ring(&uring->uring.ring, &registration, 0);
 	if (error)
-		return fail(-error, "Cannot give the kernel a buffer ring: %s; uring needs Linux 6.0 or later",
+		return fail(-error,
+			    "Cannot give the kernel a buffer ring: %s; uring needs Linux 6.0 or later",
 			    strerror(-error));
 	return 0;
 }
@@ -79,7 +81,8 @@ static int arm(struct uring_rx *uring)
 	return submitted < 0 ? submitted : 0;
 }
 
-/* Another thread polls now, which the kernel refuses: it gets a ring of its own. Datagrams stay in the socket.
+/* Another thread polls now, which the kernel refuses: it gets a ring of its own. Datagrams stay in the
+ * socket.
  */
 static int move_here(struct uring_rx *uring)
 {
@@ -126,7 +129,8 @@ static int take(struct uring_rx *uring, struct rx_datagram *out, int max)
 	unsigned head, seen = 0;
 	int count = 0, error = 0;
 
-	io_uring_for_each_cqe(&uring->uring.ring, head, cqe) {
+	io_uring_for_each_cqe(&uring->uring.ring, head, cqe)
+	{
 		if (count == max || error)
 			break;
 		seen++;
@@ -179,7 +183,8 @@ static void uring_release(struct rx *rx)
 	uring->held = 0;
 }
 
-/* The ring's, not the socket's: datagrams already taken into buffers count too. Changes when a thread does. */
+/* The ring's, not the socket's: datagrams already taken into buffers count too. Changes when a thread does.
+ */
 static int uring_fd(struct rx *rx)
 {
 	return ((struct uring_rx *)rx)->uring.ring.ring_fd;
@@ -197,8 +202,8 @@ static void uring_rx_close(struct rx *rx)
 		.fd = -1, .flags = IORING_ASYNC_CANCEL_ANY, .timeout = {.tv_sec = -1, .tv_nsec = -1}};
 
 	/*
-	 * The recv holds the socket. Cancelled, and its last work run, by the thread that uses the ring, it is
-	 * gone now; from any other thread both fail, and the kernel lets go soon after the ring is closed.
+	 * The recv holds the socket. Cancelled, and its last work run, by the thread that uses the ring, it
+	 * is gone now; from any other thread both fail, and the kernel lets go soon after the ring is closed.
 	 */
 	if (uring->uring.enabled && io_uring_register_sync_cancel(&uring->uring.ring, &everything) >= 0)
 		io_uring_get_events(&uring->uring.ring);
@@ -224,7 +229,8 @@ static int uring_rx_open(struct rx **out, const struct hp_rx_options *options, s
 	error = rx_endpoint(&uring->endpoint, options);
 	if (error)
 		goto out;
-	memory = mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	memory =
+		mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (memory == MAP_FAILED) {
 		error = fail(errno, "Cannot map the uring path's buffers: %s", strerror(errno));
 		goto out;

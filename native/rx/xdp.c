@@ -5,8 +5,8 @@
  * Who owns a frame of the UMEM: the kernel, while its address is in the fill ring or the driver; we, from the
  * receive ring's descriptor until release() puts the address back into the fill ring. There are as many fill
  * slots as frames, so giving back never has to wait. It trades the stack's services for latency: no
- * reassembly, no checksum (frame.h, steer.bpf.c), frames above 1792 bytes dropped by the kernel, one queue, and
- * a program on the interface while it is open. See Documentation/networking/af_xdp.rst.
+ * reassembly, no checksum (frame.h, steer.bpf.c), frames above 1792 bytes dropped by the kernel, one queue,
+ * and a program on the interface while it is open. See Documentation/networking/af_xdp.rst.
  */
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <xdp/xsk.h>
 
@@ -29,6 +30,7 @@
 
 #define FRAMES	   4096u
 #define FRAME_SIZE RX_FRAME
+#define BUSY_TRIES 200 /* a millisecond each */
 #define UMEM_BYTES ((size_t)FRAMES * FRAME_SIZE)
 
 struct xdp {
@@ -100,11 +102,13 @@ static int open_umem(struct xdp *xdp)
 		return fail(-error, "Cannot lock %zu MiB for frames: raise RLIMIT_MEMLOCK (ulimit -l)",
 			    UMEM_BYTES >> 20);
 	if (error == -EPERM)
-		return fail(EPERM, "Cannot make an AF_XDP socket: not allowed; xdp needs CAP_BPF, CAP_NET_ADMIN "
-				   "and CAP_NET_RAW (run as root), udp and uring need nothing");
+		return fail(EPERM,
+			    "Cannot make an AF_XDP socket: not allowed; xdp needs CAP_BPF, CAP_NET_ADMIN "
+			    "and CAP_NET_RAW (run as root), udp and uring need nothing");
 	if (error)
-		return fail(-error, "Cannot make an AF_XDP socket: %s; it needs Linux 5.11 or later with "
-				    "CONFIG_XDP_SOCKETS",
+		return fail(-error,
+			    "Cannot make an AF_XDP socket: %s; it needs Linux 5.11 or later with "
+			    "CONFIG_XDP_SOCKETS",
 			    strerror(-error));
 	xsk_ring_prod__reserve(&xdp->fill, FRAMES, &index); /* empty, and as large: cannot fail */
 	for (uint32_t i = 0; i < FRAMES; i++)
@@ -124,21 +128,28 @@ static int open_socket(struct xdp *xdp, uint32_t queue)
 	struct xdp_options options = {0};
 	socklen_t size = sizeof(options);
 	const char *ifname = xdp->endpoint.ifname;
-	int error = xsk_socket__create(&xdp->socket, ifname, queue, xdp->umem, &xdp->received, NULL, &config);
+	int error, tries = 0;
 
+	/* The kernel gives a closed socket's queue back in its own time: busy may mean "a moment ago". */
+	while ((error = xsk_socket__create(&xdp->socket, ifname, queue, xdp->umem, &xdp->received, NULL,
+					   &config)) == -EBUSY &&
+	       tries++ < BUSY_TRIES)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	if (error == -EBUSY)
 		return fail(EBUSY, "Cannot bind to queue %u of \"%s\": another AF_XDP socket has it", queue,
 			    ifname);
 	if (error == -EINVAL)
-		return fail(EINVAL, "Cannot bind to queue %u of \"%s\": no such queue, or its MTU is too large "
-				    "for frames of %u bytes",
+		return fail(EINVAL,
+			    "Cannot bind to queue %u of \"%s\": no such queue, or its MTU is too large "
+			    "for frames of %u bytes",
 			    queue, ifname, FRAME_SIZE);
 	if (error)
 		return fail(-error, "Cannot bind an AF_XDP socket to queue %u of \"%s\": %s", queue, ifname,
 			    strerror(-error));
 	xdp->fd = xsk_socket__fd(xdp->socket);
 	getsockopt(xdp->fd, SOL_XDP, XDP_OPTIONS, &options, &size);
-	rx_note(xdp->rx.stats, "%s, need-wakeup", options.flags & XDP_OPTIONS_ZEROCOPY ? "zero-copy" : "copy");
+	rx_note(xdp->rx.stats, "%s, need-wakeup",
+		options.flags & XDP_OPTIONS_ZEROCOPY ? "zero-copy" : "copy");
 	return 0;
 }
 
@@ -148,8 +159,8 @@ static int connect_queue(struct xdp *xdp, uint32_t queue, uint32_t queues, int32
 	int error = xsk_socket__update_xskmap(xdp->socket, steering_sockets(&xdp->steering));
 
 	if (error)
-		return fail(-error, "Cannot enter the socket for queue %u in the XDP program's map: %s", queue,
-			    strerror(-error));
+		return fail(-error, "Cannot enter the socket for queue %u in the XDP program's map: %s",
+			    queue, strerror(-error));
 	if (queues > 1)
 		rx_note(xdp->rx.stats, "queue %u of %u", queue, queues);
 	if (wait != HP_WAIT_BUSY_POLL)
@@ -272,7 +283,8 @@ static int xdp_poll(struct rx *rx, struct rx_datagram *out, int max)
 		rx->stats->bytes += next->len;
 		next++;
 	}
-	xsk_ring_cons__release(&xdp->received, frames); /* the descriptors; the frames are ours until release() */
+	xsk_ring_cons__release(&xdp->received,
+			       frames); /* the descriptors; the frames are ours until release() */
 	rx->stats->datagrams += (double)(next - out);
 	if (next == out)
 		xdp_release(rx); /* the caller got nothing and owes no release */

@@ -127,7 +127,8 @@ static void compare(struct hp_book *book, const struct reference *ref)
 }
 
 /* Prices around a middle that wanders by `drift` an update; a share of jumps; runs in order of price. */
-static void play_flow(uint64_t seed, int32_t capacity, uint32_t spread, double drift, int updates, int look_every)
+static void play_flow(uint64_t seed, int32_t capacity, uint32_t spread, double drift, int updates,
+		      int look_every)
 {
 	static struct reference ref;
 	struct hp_book *book = open_book(capacity);
@@ -277,7 +278,8 @@ static void snapshot_run_clears_once(void)
 
 static void off_scale_numbers_leave_the_book_alone(void)
 {
-	static const double bad_prices[] = {0, -0.0, -1, 0.5, 100.25, NAN, INFINITY, -INFINITY, 0x1p53 + 2, 1e300};
+	static const double bad_prices[] = {0,	 -0.0,	   -1,	      0.5,	  100.25,
+					    NAN, INFINITY, -INFINITY, 0x1p53 + 2, 1e300};
 	static const double bad_quantities[] = {-1, 0.5, NAN, INFINITY, -INFINITY, 0x1p53 + 2, 1e300};
 	struct hp_book *book = open_book(16), before;
 	double refused = 0;

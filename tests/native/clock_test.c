@@ -129,7 +129,7 @@ static void last_error_is_kept_per_thread(void)
 	CHECK_EQ(fail(ENOENT, "Cannot open %s: no such interface", "\"veth9\""), -ENOENT);
 	CHECK(!pthread_create(&thread, NULL, fail_elsewhere, NULL));
 	CHECK(!pthread_join(thread, NULL));
-	CHECK_EQ(hp_last_error(sentence, sizeof(sentence)), 39);
+	CHECK_EQ(hp_last_error(sentence, sizeof(sentence)), 38);
 	CHECK(!strcmp(sentence, "Cannot open \"veth9\": no such interface"));
 }
 

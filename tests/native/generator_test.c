@@ -10,7 +10,7 @@
 #include "check.h"
 #include "lab/tape.h"
 
-#define SPAN   (1 << 18)     /* ticks the naive book covers */
+#define SPAN   (1 << 18)		    /* ticks the naive book covers */
 #define PINNED UINT64_C(0xa1ac9d11a814d41a) /* hash of seed 7, 20,000 records */
 
 /* Quantity by price: index = tick - base. */

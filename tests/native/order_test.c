@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Order entry against a TCP peer in another network namespace, by both ways out. */
+#include <netinet/tcp.h>
+
 #include "feed/lll.h"
 #include "measure/clock.h"
 #include "order/order.h"
@@ -16,15 +18,15 @@ static int listener;
 static uint8_t seen[65536][6];
 static int link_up, link_down;
 
-static int listen_here(int rcvbuf)
+static int listen_here(int window)
 {
 	int before = netns_enter(wire_a), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 	struct sockaddr_in address = wire_address(WIRE_HERE, ORDER_PORT);
 
 	CHECK(before >= 0 && fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (rcvbuf)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
+	if (window)
+		setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof(window));
 	CHECK_EQ(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	CHECK_EQ(listen(fd, 4), 0);
 	netns_leave(before);
@@ -50,14 +52,15 @@ static struct order_session *open_session(int *peer)
 	return session;
 }
 
-/* A session whose peer's kernel and own kernel hold next to nothing. */
+/* Both kernels hold little: a small window there (not a small buffer, which overhead would fill), a small
+ * send buffer here. */
 static struct order_session *open_narrow_session(int *peer)
 {
 	struct order_session *session;
 	int bytes = 2048;
 
 	close(listener);
-	listener = listen_here(bytes);
+	listener = listen_here(8192);
 	session = open_session(peer);
 	CHECK_EQ(setsockopt(order_fd(session), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
 	return session;
@@ -210,7 +213,8 @@ static void checks_refuse(void)
 	close_session(session, peer);
 }
 
-/* A peer that does not read: the kernel's buffers fill, then ours, then orders are refused; nothing is lost. */
+/* A peer that does not read: the kernel's buffers fill, then ours, then orders are refused; nothing is lost.
+ */
 static void slow_peers_hold_orders_back(void)
 {
 	int peer, queued_from = 0, last = 0, error;
@@ -232,7 +236,8 @@ static void slow_peers_hold_orders_back(void)
 	CHECK_EQ(stats.refused_full, 1);
 	CHECK(queued_from && stats.partial > 0 && stats.queued_bytes > 0);
 	for (int id = 1; id <= last; id++) {
-		SERVE_UNTIL(session, recv(peer, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT) == sizeof(bytes));
+		SERVE_UNTIL(session,
+			    recv(peer, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT) == sizeof(bytes));
 		read_order(peer, &got);
 		CHECK_EQ(got.id, id);
 	}
@@ -368,7 +373,8 @@ static void connect_fails(const char *address, uint32_t port, int code, const ch
 
 static void failures_to_connect_are_said(void)
 {
-	connect_fails(WIRE_HERE, ORDER_PORT + 1, ECONNREFUSED, "connection refused; is the exchange listening");
+	connect_fails(WIRE_HERE, ORDER_PORT + 1, ECONNREFUSED,
+		      "connection refused; is the exchange listening");
 	connect_fails("10.77.0.99", ORDER_PORT, ETIMEDOUT, "no answer within 50 ms");
 	connect_fails("192.0.2.1", ORDER_PORT, ENETUNREACH, "`ip route get`");
 	connect_fails("exchange", ORDER_PORT, EINVAL, "not a dotted IPv4 address");
@@ -428,8 +434,9 @@ static void nothing_allocates(void)
 static void close_frees_everything(void)
 {
 	int fds = wire_fds(), peer;
+	struct order_session *session = open_session(&peer);
 
-	close_session(open_session(&peer), peer);
+	close_session(session, peer);
 	CHECK_EQ(wire_fds(), fds);
 }
 

@@ -83,10 +83,11 @@ static inline void wire_up(void)
 	CHECK_EQ(wire_run("ip link add va netns hpt%da type veth peer name vb netns hpt%db", pid, pid), 0);
 	CHECK_EQ(wire_run("ip -n hpt%da address add " WIRE_HERE "/24 dev va", pid), 0);
 	CHECK_EQ(wire_run("ip -n hpt%db address add " WIRE_THERE "/24 dev vb", pid), 0);
-	CHECK_EQ(wire_run("for ns in a b; do ip -n hpt%d$ns link set lo up && ip -n hpt%d$ns link set v$ns up "
-			  "|| exit 1; done",
-			  pid, pid),
-		 0);
+	CHECK_EQ(
+		wire_run("for ns in a b; do ip -n hpt%d$ns link set lo up && ip -n hpt%d$ns link set v$ns up "
+			 "|| exit 1; done",
+			 pid, pid),
+		0);
 }
 
 static inline double wire_seconds(void)

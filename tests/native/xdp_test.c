@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/* The xdp receive path: the common cases, and what the program on the interface does and leaves alone. */
+#include <bpf/libbpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#include "conform.h"
+#include "rx/frame.h"
+
+#define FRAME_HEADERS (FRAME_ETHERNET + FRAME_IPV4 + FRAME_UDP)
+
+/* Id of the program on vb, 0 for none. */
+static uint32_t program_on_vb(void)
+{
+	int before = netns_enter(wire_b);
+	uint32_t id = 0;
+
+	CHECK_EQ(bpf_xdp_query_id((int)if_nametoindex("vb"), 0, &id), 0);
+	netns_leave(before);
+	return id;
+}
+
+/* What a plain program would have: a socket in namespace b on the address. */
+static int plain_socket(const char *ip, int port)
+{
+	int before = netns_enter(wire_b), fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+	struct sockaddr_in address = wire_address(ip, port);
+	struct timeval second = {.tv_sec = 1};
+	struct ip_mreqn group = {.imr_multiaddr = address.sin_addr, .imr_ifindex = (int)if_nametoindex("vb")};
+
+	CHECK(before >= 0 && fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	CHECK_EQ(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	if (IN_MULTICAST(ntohl(address.sin_addr.s_addr)))
+		CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
+	netns_leave(before);
+	return fd;
+}
+
+static void arrives(int fd, const char *data)
+{
+	char got[4096];
+
+	CHECK_EQ(recv(fd, got, sizeof(got), 0), (ssize_t)strlen(data));
+	CHECK(!memcmp(got, data, strlen(data)));
+}
+
+static void only_the_flow_leaves_the_kernel(void)
+{
+	struct rx *rx = path_open();
+	int fd = wire_sender(), port = plain_socket(WIRE_THERE, WIRE_PORT);
+	int other_port = plain_socket(WIRE_GROUP, WIRE_PORT + 1),
+	    group = plain_socket("239.255.0.2", WIRE_PORT);
+	int same = plain_socket(WIRE_GROUP, WIRE_PORT);
+	char got[16];
+
+	wire_send(fd, WIRE_THERE, WIRE_PORT, "unicast", 7);
+	arrives(port, "unicast");
+	wire_send(fd, WIRE_GROUP, WIRE_PORT + 1, "port", 4);
+	arrives(other_port, "port");
+	wire_send(fd, "239.255.0.2", WIRE_PORT, "group", 5);
+	arrives(group, "group");
+	wire_send(fd, WIRE_GROUP, WIRE_PORT, "ours", 4);
+	path_expect(rx, "ours", 4);
+	CHECK(recv(same, got, sizeof(got), MSG_DONTWAIT) < 0);
+	CHECK_EQ(path_stats.malformed, 0);
+	rx->ops->close(rx);
+	wire_send(fd, WIRE_GROUP, WIRE_PORT, "back", 4);
+	arrives(same, "back");
+	close(same);
+	close(group);
+	close(other_port);
+	close(port);
+	close(fd);
+}
+
+/* Only a first fragment has ports: all of them stay with the kernel, which puts them together. */
+static void fragments_stay_with_the_kernel(void)
+{
+	struct rx *rx = path_open();
+	int fd = wire_sender(), same = plain_socket(WIRE_GROUP, WIRE_PORT);
+	static char data[3000];
+
+	memset(data, 'x', sizeof(data) - 1);
+	wire_send(fd, WIRE_GROUP, WIRE_PORT, data, sizeof(data) - 1);
+	arrives(same, data);
+	wire_send(fd, WIRE_GROUP, WIRE_PORT, "whole", 5);
+	path_expect(rx, "whole", 5);
+	rx->ops->close(rx);
+	close(same);
+	close(fd);
+}
+
+/* A frame to the granted flow, `options` bytes of IP options, payload "payload". Its length. */
+static uint32_t build_frame(uint8_t *frame, uint32_t options)
+{
+	static const uint8_t ethernet[] = {1, 0, 0x5e, 0x7f, 0, 1, 2, 0, 0, 0, 0, 1, 8, 0};
+	uint8_t *ip = frame + sizeof(ethernet), *udp = ip + FRAME_IPV4 + options;
+	struct in_addr from = wire_address(WIRE_HERE, 1).sin_addr, to = wire_address(WIRE_GROUP, 1).sin_addr;
+	uint16_t total = htons((uint16_t)(FRAME_IPV4 + options + FRAME_UDP + 7));
+	uint16_t port = htons(WIRE_PORT), len = htons(FRAME_UDP + 7);
+
+	memset(frame, 0, 128);
+	memcpy(frame, ethernet, sizeof(ethernet));
+	ip[0] = (uint8_t)(0x40 | (FRAME_IPV4 + options) / 4);
+	memcpy(ip + 2, &total, 2);
+	ip[8] = 4;
+	ip[9] = IPPROTO_UDP;
+	memcpy(ip + 12, &from, 4);
+	memcpy(ip + 16, &to, 4);
+	memset(ip + FRAME_IPV4, 1, options); /* no-operation */
+	memcpy(udp, &port, 2);
+	memcpy(udp + 2, &port, 2);
+	memcpy(udp + 4, &len, 2);
+	memcpy(udp + FRAME_UDP, "payload", 7);
+	return FRAME_HEADERS + options + 7;
+}
+
+static void send_frame(const uint8_t *frame, size_t len)
+{
+	int before = netns_enter(wire_a), fd = socket(AF_PACKET, SOCK_RAW, 0);
+	struct sockaddr_ll out = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex("va")};
+
+	CHECK_EQ(sendto(fd, frame, len, 0, (struct sockaddr *)&out, sizeof(out)), (ssize_t)len);
+	close(fd);
+	netns_leave(before);
+}
+
+static void odd_frames_are_counted_not_delivered(void)
+{
+	struct rx *rx = path_open();
+	uint8_t frame[128], *udp = frame + FRAME_ETHERNET + FRAME_IPV4;
+	uint32_t len = build_frame(frame, 0);
+
+	send_frame(frame, len);
+	path_expect(rx, "payload", 7);
+	send_frame(frame, len + 30); /* padded */
+	path_expect(rx, "payload", 7);
+	len = build_frame(frame, 8);
+	send_frame(frame, len);
+	path_expect(rx, "payload", 7);
+	CHECK_EQ(path_stats.malformed, 0);
+
+	len = build_frame(frame, 0);
+	udp[5] = 7; /* shorter than its own header */
+	send_frame(frame, len);
+	udp[5] = FRAME_UDP + 8; /* longer than the packet */
+	send_frame(frame, len);
+	frame[FRAME_ETHERNET + 3] += 1; /* the packet longer than the frame */
+	send_frame(frame, len);
+	len = build_frame(frame, 0);
+	send_frame(frame, len);
+	path_expect(rx, "payload", 7);
+	CHECK_EQ(path_stats.malformed, 3);
+	rx->ops->close(rx);
+}
+
+/* Every length of a good frame, each in memory of exactly that length: nothing past the end is read. */
+static void the_parser_stays_inside(void)
+{
+	uint8_t good[128];
+	uint32_t ip = wire_address(WIRE_GROUP, 1).sin_addr.s_addr, payload;
+
+	for (uint32_t options = 0; options <= 40; options += 4) {
+		uint32_t len = build_frame(good, options);
+
+		for (uint32_t cut = 1; cut <= len; cut++) {
+			uint8_t *frame = malloc(cut);
+
+			memcpy(frame, good, cut);
+			CHECK_EQ(frame_payload(frame, cut, ip, htons(WIRE_PORT), &payload) != NULL,
+				 cut == len);
+			free(frame);
+		}
+		CHECK(!frame_payload(good, len, ip + 1, htons(WIRE_PORT), &payload));
+		CHECK(!frame_payload(good, len, ip, htons(WIRE_PORT + 1), &payload));
+	}
+}
+
+static void the_program_goes_with_the_path(void)
+{
+	struct rx *rx = path_open();
+
+	CHECK(program_on_vb());
+	CHECK_EQ(path_stats.generic, 0);
+	CHECK(!strncmp(path_stats.note, "native, copy, need-wakeup", 25));
+	rx->ops->close(rx);
+	CHECK_EQ(program_on_vb(), 0);
+}
+
+static void the_program_goes_with_the_process(void)
+{
+	double deadline = wire_seconds() + 5;
+	int ready[2], status;
+	pid_t child;
+	char byte;
+
+	CHECK_EQ(pipe(ready), 0);
+	child = fork();
+	if (!child) {
+		path_open();
+		(void)!write(ready[1], "", 1);
+		pause();
+		_exit(1);
+	}
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	CHECK(program_on_vb());
+	kill(child, SIGKILL);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	while (program_on_vb() && wire_seconds() < deadline)
+		wire_pause();
+	CHECK_EQ(program_on_vb(), 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void another_program_is_left_alone(void)
+{
+	struct hp_rx_options options = path_options("239.255.0.9", "vb");
+	struct rx *first = path_open(), *second;
+	uint32_t id = program_on_vb();
+	int fds = wire_fds();
+
+	CHECK_EQ(path_try(&second, &options), -EBUSY);
+	CHECK(wire_said("\"hotpath_steer\" is there already"));
+	CHECK_EQ(wire_fds(), fds);
+	CHECK_EQ(program_on_vb(), id);
+	first->ops->close(first);
+}
+
+/* Loopback's driver has no XDP of its own. */
+static void generic_mode_is_said(void)
+{
+	struct rx *rx = path_open_on("127.0.0.1", "lo");
+	int before = netns_enter(wire_b), fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	netns_leave(before);
+	CHECK_EQ(path_stats.generic, 1);
+	CHECK(!strncmp(path_stats.note, "generic (native: ", 17));
+	wire_send(fd, "127.0.0.1", WIRE_PORT, "loop", 4);
+	path_expect(rx, "loop", 4);
+	close(fd);
+	rx->ops->close(rx);
+}
+
+static void bad_queues_and_interfaces_are_refused(void)
+{
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	struct rx *rx;
+
+	options.queue = 1;
+	CHECK_EQ(path_try(&rx, &options), -EINVAL);
+	CHECK(wire_said("queue 1 of \"vb\": it has 1, counted from 0"));
+	refused_with_a_sentence(WIRE_GROUP, "", WIRE_PORT, EINVAL, "no interface named");
+	refused_with_a_sentence("0.0.0.0", "vb", WIRE_PORT, EINVAL, "it redirects one address");
+}
+
+/* The child prints what it was told: the sentence must say what is missing. */
+static void nobody_is_told_what_is_missing(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+		struct rx *rx;
+
+		netns_enter(wire_b);
+		if (setresuid(65534, 65534, 65534))
+			_exit(2);
+		_exit(path_ops->open(&rx, &options, &path_stats) != -EPERM ||
+		      !wire_said("needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW"));
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
+/* More than the fill ring holds, while nobody looks: the rest is counted. */
+static void drops_are_counted(void)
+{
+	struct rx *rx = path_open();
+	struct rx_datagram got[RX_BATCH];
+	int fd = wire_sender(), count, received = 0;
+
+	for (int i = 0; i < 5000; i++)
+		wire_send(fd, WIRE_GROUP, WIRE_PORT, &i, sizeof(i));
+	while ((count = rx->ops->poll(rx, got, RX_BATCH)) > 0) {
+		received += count;
+		rx->ops->release(rx);
+	}
+	rx->ops->refresh(rx);
+	CHECK(path_stats.dropped > 0);
+	CHECK_EQ(received + path_stats.dropped, 5000);
+	path_burst(rx, fd, 64); /* and it goes on */
+	close(fd);
+	rx->ops->close(rx);
+}
+
+int main(void)
+{
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	struct rx *rx;
+	int error;
+
+	wire_up();
+	__sanitizer_install_malloc_and_free_hooks(wire_malloc, wire_free);
+	path_ops = &rx_xdp;
+	error = path_try(&rx, &options);
+	if (error == -EPERM || error == -EACCES || error == -ENOSYS || error == -EAFNOSUPPORT) {
+		wire_said("?");
+		SKIP("no BPF or AF_XDP here");
+	}
+	CHECK_EQ(error, 0);
+	printf("xdp runs as: %s\n", path_stats.note);
+	rx->ops->close(rx);
+	path_conforms(&rx_xdp);
+	RUN(only_the_flow_leaves_the_kernel);
+	RUN(fragments_stay_with_the_kernel);
+	RUN(odd_frames_are_counted_not_delivered);
+	RUN(the_parser_stays_inside);
+	RUN(the_program_goes_with_the_path);
+	RUN(the_program_goes_with_the_process);
+	RUN(another_program_is_left_alone);
+	RUN(generic_mode_is_said);
+	RUN(bad_queues_and_interfaces_are_refused);
+	RUN(nobody_is_told_what_is_missing);
+	RUN(drops_are_counted);
+	return 0;
+}
