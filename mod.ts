@@ -47,6 +47,7 @@ export { InlineOrders, Order, type OrderCounters, Orders } from "./lib/order/ord
 export type { EngineLimits, ExchangeSettings } from "./lib/permission.ts";
 export * from "./lib/strategy/inline.ts";
 export * from "./lib/strategy/isolated.ts";
+export type { RunnerOrders } from "./lib/strategy/handlers.ts";
 export { main, report, type StrategyArgs, strategyArgs } from "./lib/strategy/main.ts";
 export * from "./lib/strategy/strategy.ts";
 export { Update } from "./lib/strategy/update.ts";

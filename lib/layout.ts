@@ -205,6 +205,7 @@ export const CONTROL = {
   now_ns: 32,
   loops: 40,
   ended: 48,
+  stamp_ns: 56,
   event: 64,
   rx: 192,
   feed: 320,

@@ -251,7 +251,12 @@ export class NativeError extends Error {
   /** The positive errno. */
   readonly errno: number;
 
-  /** @param message The sentence. @param errno The positive errno. */
+  /**
+   * An error with its sentence and number.
+   *
+   * @param message The sentence.
+   * @param errno The positive errno.
+   */
   constructor(message: string, errno: number) {
     super(message);
     this.errno = errno;
@@ -341,7 +346,11 @@ export class SharedMemory {
   /** The same bytes as doubles. */
   readonly f64: Float64Array;
 
-  /** @param bytes At least this much; zeroed. */
+  /**
+   * Allocates memory, zeroed.
+   *
+   * @param bytes At least this much.
+   */
   constructor(bytes: number) {
     const pages = Math.max(1, Math.ceil(bytes / PAGE));
     const buffer = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
@@ -370,13 +379,26 @@ export class SharedMemory {
   }
 }
 
-/** A NUL-terminated C string. */
+/** C ends a text at its first NUL: what Deno was asked about and what is opened must be the same text. */
+function refuseNul(text: string, name: string): void {
+  if (text.includes("\0")) {
+    throw new TypeError(`Cannot use ${name} ${JSON.stringify(text)}: it has a NUL in it`);
+  }
+}
+
+/**
+ * A NUL-terminated C string.
+ *
+ * @throws {TypeError} when the text has a NUL of its own.
+ */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
+  refuseNul(text, "path");
   return new TextEncoder().encode(text + "\0");
 }
 
-/** Writes `text` into a fixed field of an options struct; too long a text is refused by name. */
+/** Writes `text` into a fixed field of an options struct; too long a text, or a NUL in it, is refused by name. */
 export function putText(struct: DataView, offset: number, size: number, text: string, name: string): void {
+  refuseNul(text, name);
   const bytes = new TextEncoder().encode(text);
   if (bytes.length >= size) {
     throw new RangeError(`Cannot use ${name} "${text}": longer than ${size - 1} bytes`);

@@ -91,6 +91,7 @@ static int open_rooms(struct hp_engine *engine, void *book_memory, int32_t book_
 	engine->epoch_ns = hp_clock.start_realtime_ns / 1000000 * 1000000;
 	engine->control->epoch_ms = (double)(engine->epoch_ns / 1000000);
 	engine->control->tsc_hz = hp_clock.has_tsc ? 1e9 / hp_clock.ns_per_tick : 0;
+	engine->control->stamp_ns = (double)hp_clock.stamp_ticks * hp_clock.ns_per_tick;
 	feed_init(&engine->feed, &engine->control->feed, (uint64_t)engine->options.hole_ns);
 	error = open_book(engine, book_memory, book_bytes, levels);
 	if (!error && pipe2(engine->wake, O_NONBLOCK | O_CLOEXEC))
@@ -213,16 +214,29 @@ int32_t hp_engine_arm(struct hp_engine *engine, double threshold, double qty)
 
 int32_t hp_engine_run(struct hp_engine *engine, int32_t ms)
 {
-	uint64_t deadline;
+	uint64_t patience, quiet_since = 0;
 	int kind;
 
-	if (!engine || engine->running)
-		return fail(EBUSY, "Cannot run: the engine is closed, or runs on its own thread");
-	deadline = clock_ticks() + clock_to_ticks((uint64_t)ms * 1000000);
-	do {
+	if (!engine || engine->running || ms < 0)
+		return fail(EBUSY,
+			    "Cannot run: the engine is closed, runs on its own thread, or is to run for "
+			    "less than 0 ms");
+	patience = clock_to_ticks((uint64_t)ms * 1000000);
+	for (;;) {
 		kind = hp_engine_next(engine);
-	} while (kind >= 0 && kind != HP_EVENT_END && (kind || clock_ticks() < deadline));
-	return kind;
+		if (kind < 0 || kind == HP_EVENT_END)
+			return kind;
+		if (kind) {
+			quiet_since = 0;
+			continue;
+		}
+		uint64_t now = clock_ticks();
+
+		if (!quiet_since)
+			quiet_since = now;
+		if (now - quiet_since >= patience)
+			return kind;
+	}
 }
 
 int32_t hp_engine_reset(struct hp_engine *engine)

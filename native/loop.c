@@ -17,7 +17,7 @@
 
 static inline void stage(struct hp_engine *engine, enum hp_stage stage, uint64_t ticks)
 {
-	histogram_record(&engine->control->stages[stage], clock_ns(ticks));
+	histogram_record(&engine->control->stages[stage], clock_between_ns(ticks));
 }
 
 /* The strategy has returned (it asked for the next turn): write down what the turn cost. */

@@ -89,9 +89,9 @@ static void serve_order(struct hp_engine *engine, struct seat *seat, const struc
 
 	if (caused && !error) {
 		histogram_record(&engine->control->stages[HP_STAGE_STRATEGY],
-				 clock_ns(popped - request->ready_tsc));
+				 clock_between_ns(popped - request->ready_tsc));
 		histogram_record(&engine->control->stages[HP_STAGE_LOOP],
-				 clock_ns(clock_ticks() - request->start_tsc));
+				 clock_between_ns(clock_ticks() - request->start_tsc));
 	}
 	seat->next_order = (uint32_t)(request->id - (double)(seat - engine->seats) * ID_BASE) + 1;
 	report(engine, seat, request->id, error ? HP_ORDER_REFUSED : HP_ORDER_SENT);

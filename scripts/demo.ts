@@ -62,7 +62,7 @@ async function demo(settings: Settings, say: (line: string) => void): Promise<Re
   using tape = openTape(data, seed);
   say(`Plays ${Deno.inspect(tape)}`);
   for (const trouble of tape.troubles) say(trouble);
-  const threshold = thresholdFor(tape);
+  const threshold = thresholdFor(tape, 200, datagrams);
   say(
     `Threshold ${(threshold / 1e6).toPrecision(4)} (price x lots): about one update in 200 causes an order`,
   );

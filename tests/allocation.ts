@@ -1,16 +1,21 @@
 /**
  * The program whose allocations allocation_test.ts counts: events through the large-trade strategy, as the inline
- * runner hands them over ("inline") or through a seat's rings as an isolated one gets them ("seat").
+ * runner hands them over ("inline"), through a seat's rings as an isolated one gets them ("seat"), or as whole sessions
+ * of an exchange on the loopback interface ("engine").
  *
- *   deno run --v8-flags=--expose-gc --allow-ffi=… tests/allocation.ts inline|seat EVENTS EVERY
+ *   deno run --v8-flags=--expose-gc --allow-ffi=… tests/allocation.ts inline|seat|engine EVENTS EVERY [SEAT]
  *
- * One event in EVERY causes an order (0: none does). Prints one line of JSON: for each of some rounds the bytes the
- * heap grew by, and the orders. The semi-space must be large enough that nothing is collected inside a round.
+ * Two events in EVERY cause an order (0: none does). Prints one line of JSON: for each of some rounds the bytes the heap
+ * grew by, and the orders. The semi-space must be large enough that nothing is collected inside a round.
  */
 import { Book } from "../lib/book/book.ts";
+import { Engine } from "../lib/engine.ts";
+import { Exchange } from "../lib/lab/exchange.ts";
+import { Tape } from "../lib/lab/tape.ts";
 import { EVENT, FLAG, KIND, REQUEST, RING, SEAT } from "../lib/layout.ts";
 import { SharedMemory } from "../lib/native.ts";
 import { Handlers, type RunnerOrders } from "../lib/strategy/handlers.ts";
+import { runInline } from "../lib/strategy/inline.ts";
 import { EventRing, SeatOrders } from "../lib/strategy/seat.ts";
 import { type OrderState, withParams } from "../lib/strategy/strategy.ts";
 import { Update } from "../lib/strategy/update.ts";
@@ -61,7 +66,7 @@ class CountingOrders implements RunnerOrders {
 }
 
 interface Drive {
-  run(events: number): void;
+  run(): void;
   orders(): number;
 }
 
@@ -77,7 +82,7 @@ function inline(): Drive {
     orders,
     params,
   );
-  const run = (events: number) => {
+  const run = () => {
     for (let n = 0; n < events; n++) {
       writeEvent(memory, slot, n);
       handlers.dispatch(memory.u32[slot / 4]!);
@@ -105,7 +110,7 @@ function seat(): Drive {
   const params = withParams(largeTrade, { threshold: THRESHOLD });
   const handlers = new Handlers(largeTrade, update, Book.create({ levels: 16 }), orders, params);
   let taken = 0;
-  const run = (events: number) => {
+  const run = () => {
     for (let n = 0; n < events; n++) {
       const tail = i32[(EVENTS + RING.tail) / 4]!;
       writeEvent(memory, EVENTS + RING.bytes + (tail & (SLOTS - 1)) * EVENT.bytes, n);
@@ -122,15 +127,55 @@ function seat(): Drive {
   return { run, orders: () => taken };
 }
 
-const drive = how === "seat" ? seat() : inline();
-const bytes: number[] = [];
-const orders: number[] = [];
-for (let round = 0; round < ROUNDS; round++) {
-  collect();
-  const before = Deno.memoryUsage().heapUsed;
-  const ordersBefore = drive.orders();
-  drive.run(events);
-  bytes.push(Deno.memoryUsage().heapUsed - before);
-  orders.push(drive.orders() - ordersBefore);
+interface Round {
+  bytes: number;
+  orders: number;
 }
-console.log(JSON.stringify({ bytes, orders }));
+
+function* rounds({ run, orders }: Drive): Generator<Round> {
+  for (let round = 0; round < ROUNDS; round++) {
+    collect();
+    const heapBefore = Deno.memoryUsage().heapUsed;
+    const ordersBefore = orders();
+    run();
+    yield { bytes: Deno.memoryUsage().heapUsed - heapBefore, orders: orders() - ordersBefore };
+  }
+}
+
+/** The whole way: wire, native loop, inline runner; a session a round. Nothing is ordered. */
+async function* sessions(): AsyncGenerator<Round> {
+  const [port, orderPort] = [Number(Deno.args[3]), Number(Deno.args[4])];
+  const address = "127.0.0.1";
+  using tape = Tape.generate({ records: events });
+  using exchange = Exchange.open({ tape, pace: "flat", group: address, port, listen: address, orderPort });
+  for (let round = 0; round < ROUNDS; round++) {
+    using engine = Engine.open({
+      feed: `udp://${address}:${port}?wait=block&qty=${tape.info.qtyScale}`,
+      orders: `tcp://${address}:${orderPort}`,
+      connectLater: true,
+    });
+    let before = 0;
+    let bytes = 0;
+    const strategy = {
+      ...largeTrade,
+      onStart() {
+        collect();
+        before = Deno.memoryUsage().heapUsed;
+      },
+      onStop() {
+        bytes = Deno.memoryUsage().heapUsed - before;
+      },
+    };
+    await runInline(engine, strategy, { params: { threshold: 1e12 }, quietMs: 5000 });
+    if (engine.loops < events / 2) throw new Error(`only ${engine.loops} records came`);
+    yield { bytes, orders: engine.orderCounters.sent };
+    engine.close();
+    await exchange.ready();
+  }
+}
+
+const result: Round[] = [];
+for await (const round of how === "engine" ? sessions() : rounds(how === "seat" ? seat() : inline())) {
+  result.push(round);
+}
+console.log(JSON.stringify(result));

@@ -133,14 +133,8 @@ export class Udp implements Disposable {
   }
 }
 
-/** A UDP port nobody has. */
-export async function freeUdpPort(): Promise<number> {
-  using socket = await Udp.open();
-  return socket.port;
-}
-
-/** A TCP port nobody has. */
-export function freeTcpPort(): number {
+/** A port nobody has; looked for with TCP, whose sockets close at once, and free for UDP all but certainly. */
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }

@@ -57,7 +57,11 @@ export class Book {
   readonly #capacity: number;
   #handle: Deno.PointerValue = null;
 
-  /** @param memory Memory that holds a native book. */
+  /**
+   * A view of a book that lies in memory already.
+   *
+   * @param memory Memory that holds a native book.
+   */
   constructor(memory: SharedMemory) {
     this.#memory = memory;
     this.#u32 = memory.u32;

@@ -104,7 +104,13 @@ export class Ladder {
   readonly asks: readonly Level[];
   readonly #title: string;
 
-  /** @param bids Best first. @param asks Best first. @param title The line above. */
+  /**
+   * A picture of these levels.
+   *
+   * @param bids Best first.
+   * @param asks Best first.
+   * @param title The line above.
+   */
   constructor(bids: readonly Level[], asks: readonly Level[], title: string) {
     this.bids = bids;
     this.asks = asks;

@@ -5,6 +5,21 @@ import type { SharedMemory } from "../native.ts";
 import { countersTable, readCounters } from "../measure/counters.ts";
 import { fieldsTable, type InspectContext, picture, pictured, sentences } from "../measure/print.ts";
 
+/** Counters of a feed; every datagram and record is in exactly one of them. */
+export type FeedCounters = Record<
+  | "datagrams"
+  | "records"
+  | "delivered"
+  | "duplicates"
+  | "reordered"
+  | "gaps"
+  | "lost"
+  | "bad_size"
+  | "bad_type"
+  | "bad_value"
+  | "sessions",
+  number
+>;
 const FEED_NAMES = [
   "datagrams",
   "records",
@@ -17,13 +32,16 @@ const FEED_NAMES = [
   "bad_type",
   "bad_value",
   "sessions",
-] as const;
-const RX_NAMES = ["polls", "empty", "dropped", "malformed", "kicks"] as const;
-
-/** Counters of a feed; every datagram and record is in exactly one of them. */
-export type FeedCounters = Record<(typeof FEED_NAMES)[number], number>;
+] as const satisfies readonly (keyof FeedCounters)[];
 /** Counters of a receive path. */
-export type RxCounters = Record<(typeof RX_NAMES)[number], number>;
+export type RxCounters = Record<"polls" | "empty" | "dropped" | "malformed" | "kicks", number>;
+const RX_NAMES = [
+  "polls",
+  "empty",
+  "dropped",
+  "malformed",
+  "kicks",
+] as const satisfies readonly (keyof RxCounters)[];
 
 /**
  * The market-data side of an engine.
@@ -39,7 +57,12 @@ export class Feed {
   readonly endpoint: FeedEndpoint;
   readonly #control: SharedMemory;
 
-  /** @param endpoint Where it listens. @param control The engine's control page. */
+  /**
+   * The feed whose counters lie in an engine's control page.
+   *
+   * @param endpoint Where it listens.
+   * @param control The engine's control page.
+   */
   constructor(endpoint: FeedEndpoint, control: SharedMemory) {
     this.endpoint = pictured({ ...endpoint }, (fields) => fieldsTable("feed endpoint", fields));
     this.#control = control;

@@ -21,6 +21,29 @@ export interface ExchangeOptions extends Partial<Omit<ExchangeSettings, "pace" |
   pace?: Pace;
 }
 
+/** Counters of the exchange; faults it injected and orders it refused by name. */
+export type ExchangeCounters = Record<
+  | "sessions"
+  | "datagrams"
+  | "records"
+  | "sequenced"
+  | "dropped"
+  | "duplicated"
+  | "reordered"
+  | "send_failed"
+  | "late"
+  | "orders"
+  | "refused"
+  | "bad_orders"
+  | "cancels"
+  | "refused_type"
+  | "refused_price"
+  | "refused_qty"
+  | "refused_trigger"
+  | "refused_id"
+  | "vanished",
+  number
+>;
 const NAMES = [
   "sessions",
   "datagrams",
@@ -41,10 +64,7 @@ const NAMES = [
   "refused_trigger",
   "refused_id",
   "vanished",
-] as const;
-
-/** Counters of the exchange; faults it injected and orders it refused by name. */
-export type ExchangeCounters = Record<(typeof NAMES)[number], number>;
+] as const satisfies readonly (keyof ExchangeCounters)[];
 
 /** Paces by their number in `enum hp_pace`. */
 export const PACES = { rate: 0, recorded: 1, flat: 2 } as const;

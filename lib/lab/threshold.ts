@@ -9,9 +9,12 @@ import type { Tape } from "./tape.ts";
  *
  * @param tape What will be played.
  * @param oneIn Updates to one order.
+ * @param datagrams How many datagrams will be played after the snapshot; 0 is all.
  */
-export function thresholdFor(tape: Tape, oneIn = 200): number {
-  const records = tape.read();
+export function thresholdFor(tape: Tape, oneIn = 200, datagrams = 0): number {
+  const { info } = tape;
+  const share = datagrams > 0 ? Math.min(1, datagrams / info.datagrams) : 1;
+  const records = tape.read(0, info.snapshotRecords + Math.ceil(info.records * share));
   const book = Book.create({ levels: 65536 });
   const changes: number[] = [];
   let inSnapshot = false;

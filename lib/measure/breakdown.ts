@@ -39,7 +39,12 @@ export type Stage = (typeof STAGES)[number][0];
 export class Breakdown {
   readonly #stages = new Map<Stage, Histogram>();
 
-  /** @param memory An engine's control page. @param offset Where its stages begin. */
+  /**
+   * A view of the stages that lie in memory.
+   *
+   * @param memory An engine's control page.
+   * @param offset Where its stages begin.
+   */
   constructor(memory: SharedMemory, offset: number = CONTROL.stages) {
     STAGES.forEach(([name], i) =>
       this.#stages.set(name, new Histogram(memory, offset + i * HISTOGRAM.bytes))

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { build, type Histogram as HdrHistogram } from "hdr-histogram-js";
+import { build } from "hdr-histogram-js";
 import { HISTOGRAM, HISTOGRAM_BUCKETS } from "../layout.ts";
 import { SharedMemory } from "../native.ts";
 import { formatCount, formatNs } from "./format.ts";
@@ -19,6 +19,18 @@ export interface Percentiles {
   p999: number;
   /** Largest value, exact. */
   max: number;
+}
+
+/** An hdr-histogram-js histogram: what of it is used here. The object is a whole one, for that package's functions. */
+export interface HdrHistogram {
+  /** Values recorded. */
+  readonly totalCount: number;
+  /** Value (ns) that `percentile` percent of the records do not exceed. */
+  getValueAtPercentile(percentile: number): number;
+  /** The `.hgrm` text. */
+  outputPercentileDistribution(): string;
+  /** Frees it, where it lives in WebAssembly. */
+  destroy(): void;
 }
 
 /** Lowest value of a bucket (ns); see `struct hp_histogram`. */
@@ -48,7 +60,12 @@ export class Histogram {
   readonly #buckets: Uint32Array;
   readonly #head: Float64Array;
 
-  /** @param memory Where it lies. @param offset Byte offset of its `struct hp_histogram`. */
+  /**
+   * A view of a histogram that lies in memory.
+   *
+   * @param memory Where it lies.
+   * @param offset Byte offset of its `struct hp_histogram`.
+   */
   constructor(memory: SharedMemory, offset: number) {
     const { buffer } = memory.u8;
     this.#head = new Float64Array(buffer, offset, 4);

@@ -1,5 +1,6 @@
 /** How things print themselves for people: a picture at the prompt, one line inside of others. @module */
 import Table from "cli-table3";
+import { formatCount } from "./format.ts";
 
 const INSPECT = Symbol.for("Deno.customInspect");
 
@@ -50,15 +51,14 @@ export function fieldsTable(title: string, fields: object): string {
   const rows = Object.entries(fields).filter(([, value]) => value !== "" && value !== undefined);
   return drawTable(
     [title, ""],
-    rows.map(([name, value]) => [
-      name,
-      typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: 9 }) : inline(value),
-    ]),
+    rows.map(([name, value]) => [name, fieldText(value)]),
     2,
   );
 }
 
-function inline(value: unknown): string {
+/** Numbers are grouped only where counting digits would be work: a port stays a port. */
+function fieldText(value: unknown): string {
+  if (typeof value === "number" && value >= 1e5) return formatCount(value);
   return typeof value === "string" ? value : Deno.inspect(value, { breakLength: Infinity });
 }
 

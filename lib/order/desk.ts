@@ -29,7 +29,13 @@ export class Desk {
   readonly #seat: Seat;
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param engine A running engine. @param memory Memory for the seat. @param wakeFd The engine's wake pipe. */
+  /**
+   * Takes a seat at the engine.
+   *
+   * @param engine A running engine.
+   * @param memory Memory for the seat.
+   * @param wakeFd The engine's wake pipe.
+   */
   constructor(engine: Engine, memory: SharedMemory, wakeFd: number) {
     this.#engine = engine;
     this.#seat = engine.sit(memory, WANTS);

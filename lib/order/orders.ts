@@ -5,9 +5,28 @@ import { readCounters } from "../measure/counters.ts";
 import { drawTable, type InspectContext, picture } from "../measure/print.ts";
 import { native, type SharedMemory } from "../native.ts";
 import { OrderStates, type RunnerOrders } from "../strategy/handlers.ts";
-import type { SeatOrders } from "../strategy/seat.ts";
 import { ORDER_STATES, type OrderState } from "../strategy/strategy.ts";
 
+/** Counters of order entry; refusals by reason. */
+export type OrderCounters = Record<
+  | "sent"
+  | "acked"
+  | "failed"
+  | "refused"
+  | "cancelled"
+  | "partial"
+  | "connects"
+  | "disconnects"
+  | "connected"
+  | "queued_bytes"
+  | "refused_price"
+  | "refused_qty"
+  | "refused_notional"
+  | "refused_stale"
+  | "refused_link"
+  | "refused_full",
+  number
+>;
 const NAMES = [
   "sent",
   "acked",
@@ -25,10 +44,7 @@ const NAMES = [
   "refused_stale",
   "refused_link",
   "refused_full",
-] as const;
-
-/** Counters of order entry; refusals by reason. */
-export type OrderCounters = Record<(typeof NAMES)[number], number>;
+] as const satisfies readonly (keyof OrderCounters)[];
 
 /** Reads the order counters of an engine's control page. */
 export function readOrderCounters(control: SharedMemory): OrderCounters {
@@ -41,43 +57,47 @@ export class InlineOrders implements RunnerOrders {
   readonly #order = native().hp_engine_order;
   readonly #states = new OrderStates();
 
-  /** @param handle The engine's native handle. */
+  /**
+   * Order entry of one engine.
+   *
+   * @param handle The engine's native handle.
+   */
   constructor(handle: Deno.PointerValue) {
     this.#handle = handle;
   }
 
-  /** @inheritdoc */
+  /** Buys. The id (from 1), or a negative errno when a check refused it. */
   buy(price: number, qty: number): number {
     const id = this.#order(this.#handle, 1, price, qty);
     if (id > 0) this.#states.note(id, "sent");
     return id;
   }
 
-  /** @inheritdoc */
+  /** Sells. The id (from 1), or a negative errno when a check refused it. */
   sell(price: number, qty: number): number {
     const id = this.#order(this.#handle, 0, price, qty);
     if (id > 0) this.#states.note(id, "sent");
     return id;
   }
 
-  /** @inheritdoc */
+  /** Cancels. 0, or a negative errno. */
   cancel(id: number): number {
     const result = native().hp_engine_cancel(this.#handle, id);
     if (result === 0) this.#states.note(id, "cancelled");
     return result;
   }
 
-  /** @inheritdoc */
+  /** Trusts the book after a gap. */
   goOn(): void {
     native().hp_engine_go_on(this.#handle);
   }
 
-  /** @inheritdoc */
+  /** Notes an order's new state. */
   note(id: number, state: OrderState): void {
     this.#states.note(id, state);
   }
 
-  /** @inheritdoc */
+  /** Where an order stands (the last 1,024 are remembered). */
   state(id: number): OrderState {
     return this.#states.get(id);
   }
@@ -93,12 +113,25 @@ const LISTED = 20;
 
 /** One order a person sent; its state follows the engine. */
 export class Order {
-  /** @param id On the wire. @param side Buy or sell. @param price Decimal. @param qty Decimal. */
+  /**
+   * An order that was sent.
+   *
+   * @param orders Where it was sent from.
+   * @param id On the wire.
+   * @param side Buy or sell.
+   * @param price Decimal.
+   * @param qty Decimal.
+   */
   constructor(
+    /** Where it was sent from. */
     readonly orders: Orders,
+    /** On the wire. */
     readonly id: number,
+    /** Buy or sell. */
     readonly side: "buy" | "sell",
+    /** Decimal. */
     readonly price: number,
+    /** Decimal. */
     readonly qty: number,
   ) {}
 
@@ -132,13 +165,19 @@ export class Order {
  */
 export class Orders {
   /** The seat's own order entry: scaled integers. */
-  readonly raw: SeatOrders;
+  readonly raw: RunnerOrders;
   readonly #book: Book;
   readonly #drain: () => void;
   readonly #list: Order[] = [];
 
-  /** @param raw The seat's orders. @param book For its scales. @param drain Takes in what the engine has told. */
-  constructor(raw: SeatOrders, book: Book, drain: () => void) {
+  /**
+   * Order entry over a seat's.
+   *
+   * @param raw The seat's orders.
+   * @param book For its scales.
+   * @param drain Takes in what the engine has told.
+   */
+  constructor(raw: RunnerOrders, book: Book, drain: () => void) {
     this.raw = raw;
     this.#book = book;
     this.#drain = drain;

@@ -5,6 +5,7 @@
  * @module
  */
 import { Engine, heartbeat, type Seat } from "../engine.ts";
+import { pictured } from "../measure/print.ts";
 import { check, LIBRARY, native } from "../native.ts";
 import type { ChildOptions } from "./child.ts";
 
@@ -121,7 +122,8 @@ export class IsolatedRun implements AsyncDisposable {
         break;
       }
     }
-    return { killed: this.#killed, code: (await status).code };
+    const end: IsolatedEnd = { killed: this.#killed, code: (await status).code };
+    return pictured(end, ({ killed, code }) => `${fileName(this.script)} ended: ${killed ?? `code ${code}`}`);
   }
 
   #kill(why: string): void {
@@ -157,8 +159,12 @@ export class IsolatedRun implements AsyncDisposable {
   /** One line. */
   [Symbol.for("Deno.customInspect")](): string {
     const state = this.#left ? (this.#killed ?? "ended") : this.alive ? "running" : "starting";
-    return `IsolatedRun ${this.script} (pid ${this.pid}): ${state}`;
+    return `IsolatedRun ${fileName(this.script)} (pid ${this.pid}): ${state}`;
   }
+}
+
+function fileName(path: string): string {
+  return path.split("/").at(-1)!;
 }
 
 function delay(ms: number): Promise<void> {

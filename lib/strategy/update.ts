@@ -27,7 +27,12 @@ export class Update {
   #at8: number;
   #at4: number;
 
-  /** @param memory Memory with the event's slot. @param offset Byte offset of the slot. */
+  /**
+   * A view of an event's slot.
+   *
+   * @param memory Memory with the event's slot.
+   * @param offset Byte offset of the slot.
+   */
   constructor(memory: SharedMemory, offset: number) {
     this.#f64 = memory.f64;
     this.#u32 = memory.u32;

@@ -15,9 +15,9 @@
  *
  * What this trades away: a record that comes after its hole was given up counts as a duplicate. Nothing
  * authenticates the sender, so a forged record far ahead silences the rest of its session. Sessions carry no
- * name, so a restart is guessed: a copy of a snapshot's first records that comes later than the window is long
- * is taken for one, and a session whose predecessor's end and whose own first 64 records are all lost is taken
- * for old records.
+ * name, so a restart is guessed: a copy of a snapshot's first records that comes later than the window is
+ * long is taken for one, and a session whose predecessor's end and whose own first 64 records are all lost is
+ * taken for old records.
  */
 #include <errno.h>
 #include <string.h>

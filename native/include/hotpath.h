@@ -89,7 +89,8 @@ struct hp_histogram {
 };
 _Static_assert(sizeof(struct hp_histogram) == 32 + 4 * HP_HISTOGRAM_BUCKETS, "hp_histogram");
 
-/* The stages of one turn of the loop, each a histogram in hp_control.stages. */
+/* The stages of one turn of the loop, each a histogram in hp_control.stages; the cost of the stamp that ends
+ * a stage is taken off. */
 enum hp_stage {
 	HP_STAGE_WAIT = 0,     /* end of the turn before -> start of the receive that brought something */
 	HP_STAGE_RECV = 1,     /* that receive; once a batch */
@@ -284,11 +285,11 @@ struct hp_control {
 	double tsc_hz;	  /* 0: no invariant TSC, clock_gettime is used */
 	uint32_t running; /* 1 while a native thread is in the loop */
 	uint32_t seats;
-	double overruns; /* events not delivered to a seat */
-	double now_ns;	 /* last turn of the loop that brought something */
-	double loops;	 /* turns that brought a record */
-	double ended;	 /* sessions whose last record was applied */
-	uint32_t reserved[2];
+	double overruns;       /* events not delivered to a seat */
+	double now_ns;	       /* last turn of the loop that brought something */
+	double loops;	       /* turns that brought a record */
+	double ended;	       /* sessions whose last record was applied */
+	double stamp_ns;       /* cost of reading the clock, taken off every stage */
 	struct hp_event event; /* the slot of an inline strategy */
 	struct hp_rx_stats rx;
 	struct hp_feed_stats feed;
@@ -452,7 +453,8 @@ HP_API int32_t hp_engine_go_on(struct hp_engine *engine);
  * price x scaled quantity, qty of each order. threshold 0 disarms.
  */
 HP_API int32_t hp_engine_arm(struct hp_engine *engine, double threshold, double qty);
-/* Runs the loop in C on this thread, armed trigger included, until END or `ms`. Kind of the last event. */
+/* Runs the loop in C on this thread, armed trigger included, until END or `ms` without any event. Kind of the
+ * last event. */
 HP_API int32_t hp_engine_run(struct hp_engine *engine, int32_t ms);
 /*
  * Takes a seat (memory of hp_seat_bytes), before or while the thread runs. wants: bit (1 << kind) for each
@@ -487,7 +489,8 @@ HP_API int32_t hp_exchange_stats_bytes(void);
 /* Opens the exchange's sockets and starts its thread; the tape must outlive it. */
 HP_API struct hp_exchange *hp_exchange_open(const struct hp_exchange_options *options,
 					    const struct hp_tape *tape, struct hp_exchange_stats *stats);
-/* Changes pace for the sessions that follow. limit as in the options. */
+/* Changes pace for the sessions that follow. rate: with HP_PACE_RECORDED the speed. limit as in the options.
+ */
 HP_API int32_t hp_exchange_pace(struct hp_exchange *exchange, int32_t pace, double rate, double limit);
 /* Zeroes the tick-to-order histogram. */
 HP_API int32_t hp_exchange_reset(struct hp_exchange *exchange);

@@ -317,7 +317,7 @@ struct hp_exchange *hp_exchange_open(const struct hp_exchange_options *options, 
 	exchange->options = *options;
 	exchange->tape = tape;
 	exchange->stats = stats;
-	exchange->next = (struct exchange_pace){options->pace, options->rate, options->limit};
+	exchange->next = (struct exchange_pace){options->pace, options->rate, options->speed, options->limit};
 	exchange->market = exchange->listener = exchange->wake = exchange->log.fd = -1;
 	pthread_mutex_init(&exchange->lock, NULL);
 	clock_init();
@@ -352,7 +352,13 @@ int32_t hp_exchange_pace(struct hp_exchange *exchange, int32_t pace, double rate
 	if (code)
 		return code;
 	pthread_mutex_lock(&exchange->lock);
-	exchange->next = (struct exchange_pace){pace, rate, limit};
+	/* One number serves both kinds; a fixed rate is not a speed and leaves that as it was. */
+	exchange->next.pace = pace;
+	exchange->next.limit = limit;
+	if (pace == HP_PACE_RECORDED)
+		exchange->next.speed = rate;
+	else
+		exchange->next.rate = rate;
 	pthread_mutex_unlock(&exchange->lock);
 	return 0;
 }

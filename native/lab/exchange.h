@@ -107,8 +107,9 @@ struct frame {
 };
 
 struct exchange_pace {
-	int32_t pace; /* enum hp_pace */
-	double rate, limit;
+	int32_t pace;	    /* enum hp_pace */
+	double rate, speed; /* HP_PACE_RATE; HP_PACE_RECORDED */
+	double limit;
 };
 
 /* What lives as long as one client's connection. */

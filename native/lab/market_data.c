@@ -93,7 +93,7 @@ static void schedule(struct hp_exchange *exchange, const struct tape_record *rec
 	} else if (session->pace.pace == HP_PACE_RATE) {
 		session->due += second / session->pace.rate;
 	} else if (session->pace.pace == HP_PACE_RECORDED) {
-		double speed = exchange->options.speed == 0 ? 1 : exchange->options.speed;
+		double speed = session->pace.speed == 0 ? 1 : session->pace.speed;
 		double ns = (double)(record->at_ns - session->from_at_ns) / speed;
 		double due = session->from_due + ns / hp_clock.ns_per_tick;
 

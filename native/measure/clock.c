@@ -105,11 +105,37 @@ static void calibrate(void)
 	hp_clock.mult = (uint64_t)(hp_clock.ns_per_tick * 0x1p32 + 0.5);
 }
 
+/*
+ * What one stamp costs: the best of some runs of stamps back to back. Between two stamps lies one stamp's
+ * cost besides the work; a stage of ten nanoseconds would be told as twenty with it.
+ */
+static void calibrate_stamp(void)
+{
+	enum { RUNS = 16, STAMPS = 1000 };
+	uint64_t best = UINT64_MAX;
+
+	for (int run = 0; run < RUNS; run++) {
+		uint64_t start = clock_ticks(), last = start;
+
+		for (int i = 0; i < STAMPS; i++)
+			last = clock_ticks();
+		if (last - start < best)
+			best = last - start;
+	}
+	hp_clock.stamp_ticks = best / STAMPS;
+}
+
+static void calibrate_all(void)
+{
+	calibrate();
+	calibrate_stamp();
+}
+
 void clock_init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_once(&once, calibrate);
+	pthread_once(&once, calibrate_all);
 }
 
 HP_API double hp_clock_now(void)

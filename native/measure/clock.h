@@ -19,7 +19,8 @@ struct clock {
 	uint64_t start_ticks; /* when the library was loaded */
 	int64_t start_realtime_ns;
 	double ns_per_tick;
-	uint64_t mult; /* ns = ticks * mult >> 32 */
+	uint64_t stamp_ticks; /* what reading the clock costs */
+	uint64_t mult;	      /* ns = ticks * mult >> 32 */
 };
 extern struct clock hp_clock;
 
@@ -41,6 +42,12 @@ static inline uint64_t clock_ticks(void)
 static inline uint64_t clock_ns(uint64_t ticks)
 {
 	return (uint64_t)(((unsigned __int128)ticks * hp_clock.mult) >> 32);
+}
+
+/* What lay between two stamps, in ns: the cost of the second stamp is taken off. */
+static inline uint64_t clock_between_ns(uint64_t ticks)
+{
+	return ticks > hp_clock.stamp_ticks ? clock_ns(ticks - hp_clock.stamp_ticks) : 0;
 }
 
 /* ns since the library was loaded. */

@@ -128,8 +128,8 @@ testWhen(
   "Exchange.pace() limits a session: the book is that of the tape's beginning",
   async () => {
     using tape = Tape.generate({ seed: 5, records: 20_000, levels: 200 });
-    await using lab = await Lab.up({ data: tape, limit: 300 });
-    const engine = await playLossless(lab, "udp", 20_000, countInline);
+    await using lab = await Lab.up({ data: tape });
+    const engine = await playLossless(lab, "udp", 20_000, countInline, 300);
     const records = engine.feed.counters.delivered;
     assert.ok(records > tape.info.snapshotRecords && records < tape.info.records);
     assertSides(sidesOf(engine.book), bookOf(tape, records));

@@ -331,7 +331,10 @@ static void calls_check_their_arguments(void)
 
 /* ---- the seqlock ---- */
 
-#define TOP 8
+/* Many levels, so that moving them takes long; few of them read, so that a whole read fits into one move. */
+#define RACE_CAPACITY 4096
+#define RACE_PRICES   3000
+#define TOP	      4
 
 static double quantity_at(double price)
 {
@@ -351,7 +354,7 @@ static void *write_levels(void *argument)
 	double seq = 0;
 
 	while (!__atomic_load_n(&race->stop, __ATOMIC_RELAXED)) {
-		double price = 1000 + random_below(&random, 100);
+		double price = 1000 + random_below(&random, RACE_PRICES);
 		int remove = random_below(&random, 2) && race->book->bid_count > TOP;
 
 		book_apply(race->book, seq++, HP_FLAG_BID, price, remove ? 0 : quantity_at(price));
@@ -361,22 +364,22 @@ static void *write_levels(void *argument)
 
 static void reader_never_sees_a_torn_top(void)
 {
-	struct race race = {.book = open_book(256)};
+	struct race race = {.book = open_book(RACE_CAPACITY)};
 	volatile struct hp_book *book = race.book;
 	volatile double *price = book_bid_price(race.book), *qty = book_bid_qty(race.book);
 	pthread_t writer;
 	int whole = 0, again = 0;
 
-	for (int i = 0; i <= TOP; i++)
+	for (int i = 0; i < RACE_PRICES; i += 2)
 		hp_book_apply(race.book, 1, 1000 + i, quantity_at(1000 + i));
 	CHECK(!pthread_create(&writer, NULL, write_levels, &race));
-	while (whole < 20000) {
+	while (whole < 50000) {
 		double top[TOP], top_qty[TOP];
 		uint32_t head, count, version = __atomic_load_n(&race.book->version, __ATOMIC_ACQUIRE);
 
 		head = book->bid_head;
 		count = book->bid_count;
-		for (uint32_t i = 0; i < TOP && head + i < 256; i++) {
+		for (uint32_t i = 0; i < TOP && head + i < RACE_CAPACITY; i++) {
 			top[i] = price[head + i];
 			top_qty[i] = qty[head + i];
 		}
@@ -387,7 +390,7 @@ static void reader_never_sees_a_torn_top(void)
 			continue;
 		}
 		whole++;
-		CHECK(count >= TOP && head + count <= 256);
+		CHECK(count >= TOP && head + count <= RACE_CAPACITY);
 		for (int i = 0; i < TOP; i++) {
 			CHECK_EQ(top_qty[i], quantity_at(top[i]));
 			CHECK(i == 0 || top[i] < top[i - 1]);

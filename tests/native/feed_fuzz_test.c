@@ -5,7 +5,7 @@
  * on is in order and on the scale, a datagram is dealt with in a bounded number of steps, the book stays
  * sorted.
  *
- * With libFuzzer:    clang -fsanitize=fuzzer,address,undefined ... feed_fuzz_test.c
+ * With libFuzzer:    clang -fsanitize=fuzzer,address,undefined -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION ...
  * Without (make check): 200,000 inputs from a seeded mutator. FEED_FUZZ_RUNS changes how many.
  *
  * An input is a run of steps: u8 length, u8 (bit 0: truncated; the rest: how much time passes), `length`
@@ -27,7 +27,7 @@ struct target {
 	struct feed feed;
 	struct hp_feed_stats stats;
 	struct hp_book *book;
-	int64_t next; /* no record or gap before this may come; -1: any */
+	int64_t next; /* sequence number that must come now */
 	double delivered, lost;
 };
 
@@ -41,7 +41,7 @@ static void check_update(struct target *target, int kind, const struct feed_upda
 		return;
 	}
 	target->delivered += 1;
-	/* After a fresh record's own gap the session's order counts as well, so only a restart is free. */
+	/* Only the first record of a session, or a gap, may move the place where we are. */
 	CHECK(update->fresh || update->seq == target->next);
 	CHECK(update->seq >= 0 && update->seq <= INT64_C(1) << 53);
 	CHECK(update->price > 0 && update->price <= 0x1p53);

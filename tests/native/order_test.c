@@ -1,129 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Order entry against a TCP peer in another network namespace, by both ways out. */
-#include <netinet/tcp.h>
-
-#include "feed/lll.h"
-#include "measure/clock.h"
-#include "order/order.h"
-#include "uring.h"
-#include "wire.h"
-
-#define ORDER_PORT 9012
-
-static struct hp_order_options options;
-static struct hp_order_stats stats;
-static int listener;
-
-/* Events seen since wait_for() began, by order id (index 0: link events up, 1: down). */
-static uint8_t seen[65536][6];
-static int link_up, link_down;
-
-static int listen_here(int window)
-{
-	int before = netns_enter(wire_a), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-	struct sockaddr_in address = wire_address(WIRE_HERE, ORDER_PORT);
-
-	CHECK(before >= 0 && fd >= 0);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (window)
-		setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof(window));
-	CHECK_EQ(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	CHECK_EQ(listen(fd, 4), 0);
-	netns_leave(before);
-	return fd;
-}
-
-static struct order_session *open_session(int *peer)
-{
-	struct order_session *session = NULL;
-	int before = netns_enter(wire_b);
-
-	memset(&stats, 0, sizeof(stats));
-	if (order_open(&session, &options, &stats)) {
-		wire_said("?");
-		CHECK(!"order_open");
-	}
-	netns_leave(before);
-	*peer = accept(listener, NULL, NULL);
-	CHECK(*peer >= 0);
-	CHECK_EQ(stats.connected, 1);
-	link_up = link_down = 0;
-	memset(seen, 0, sizeof(seen));
-	return session;
-}
-
-/* Both kernels hold little: a small window there (not a small buffer, which overhead would fill), a small
- * send buffer here. */
-static struct order_session *open_narrow_session(int *peer)
-{
-	struct order_session *session;
-	int bytes = 2048;
-
-	close(listener);
-	listener = listen_here(8192);
-	session = open_session(peer);
-	CHECK_EQ(setsockopt(order_fd(session), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
-	return session;
-}
-
-static void close_session(struct order_session *session, int peer)
-{
-	char bytes[4096];
-	ssize_t got;
-
-	order_close(session);
-	while ((got = recv(peer, bytes, sizeof(bytes), 0)) > 0)
-		;
-	CHECK_EQ(got, 0); /* an orderly end, no reset */
-	close(peer);
-}
-
-static struct order make_order(double id)
-{
-	return (struct order){.id = id,
-			      .price = 60000.5e6,
-			      .qty = 3,
-			      .buy = 1,
-			      .trigger_seq = 77,
-			      .trigger_recv_ns = 1700000000000000001,
-			      .submit_ns = 1700000000000000002};
-}
-
-/* Takes every event that is due within ms. */
-static void serve(struct order_session *session, int ms)
-{
-	double deadline = wire_seconds() + ms * 1e-3;
-	struct order_event event;
-
-	do {
-		while (order_service(session, &event, clock_ticks())) {
-			if (event.state < 0) {
-				link_up += event.linked;
-				link_down += !event.linked;
-			} else {
-				CHECK(event.id >= 1 && event.id < 65536);
-				seen[(int)event.id][event.state]++;
-			}
-		}
-	} while (wire_seconds() < deadline);
-}
-
-/* Serves until `done`, at most five seconds. */
-#define SERVE_UNTIL(session, done)                                                                           \
-	do {                                                                                                 \
-		double deadline_ = wire_seconds() + 5;                                                       \
-		while (!(done) && wire_seconds() < deadline_)                                                \
-			serve(session, 1);                                                                   \
-		CHECK(done);                                                                                 \
-	} while (0)
-
-static void read_order(int peer, struct lll_order *out)
-{
-	uint8_t bytes[LLL_ORDER_BYTES];
-
-	CHECK_EQ(recv(peer, bytes, sizeof(bytes), MSG_WAITALL), LLL_ORDER_BYTES);
-	CHECK_EQ(lll_order_decode(bytes, out), 0);
-}
+/* Orders against a TCP peer in another network namespace: bytes, states, refusals, by both ways out. */
+#include "order_peer.h"
 
 static void orders_and_cancels_arrive(void)
 {
@@ -217,7 +94,8 @@ static void checks_refuse(void)
  */
 static void slow_peers_hold_orders_back(void)
 {
-	int peer, queued_from = 0, last = 0, error;
+	static uint8_t queued[2 * ORDER_TRACKED]; /* by id: the flush after it left it here */
+	int peer, last = 0, waits = 0, error;
 	struct order_session *session = open_narrow_session(&peer);
 	uint8_t bytes[LLL_ORDER_BYTES];
 	struct lll_order got;
@@ -229,12 +107,13 @@ static void slow_peers_hold_orders_back(void)
 		if (error)
 			break;
 		last = id;
-		if (order_flush(session) && !queued_from)
-			queued_from = id;
+		CHECK(id < 2 * ORDER_TRACKED);
+		queued[id] = order_flush(session) > 0;
+		waits += queued[id];
 	}
 	CHECK_EQ(error, -ENOBUFS);
 	CHECK_EQ(stats.refused_full, 1);
-	CHECK(queued_from && stats.partial > 0 && stats.queued_bytes > 0);
+	CHECK(waits && stats.partial > 0 && stats.queued_bytes > 0);
 	for (int id = 1; id <= last; id++) {
 		SERVE_UNTIL(session,
 			    recv(peer, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT) == sizeof(bytes));
@@ -245,140 +124,10 @@ static void slow_peers_hold_orders_back(void)
 	CHECK_EQ(stats.sent, last);
 	CHECK_EQ(stats.queued_bytes, 0);
 	for (int id = 1; id <= last; id++) {
-		CHECK_EQ(seen[id][HP_ORDER_SENT], id >= queued_from);
+		CHECK_EQ(seen[id][HP_ORDER_SENT], queued[id]);
 		CHECK_EQ(seen[id][HP_ORDER_ACKED], 1);
 	}
 	close_session(session, peer);
-}
-
-/* The link goes while orders are outstanding; then it comes back, in the same namespace. */
-static void lost_links_come_back(void)
-{
-	int peer, last = 0;
-	struct order_session *session;
-	struct linger reset = {.l_onoff = 1};
-	struct order order;
-	struct lll_order got;
-
-	options.reconnect_ms = 20;
-	session = open_narrow_session(&peer);
-	do {
-		order = make_order(++last);
-		CHECK_EQ(order_prepare(session, &order), 0);
-	} while (order_flush(session) == 0);
-	order = make_order(++last);
-	CHECK_EQ(order_prepare_cancel(session, &order), 0);
-	setsockopt(peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	close(peer);
-	SERVE_UNTIL(session, link_down == 1);
-	CHECK_EQ(stats.disconnects, 1);
-	CHECK_EQ(stats.queued_bytes, 0);
-	CHECK(stats.failed > 0 && seen[last][HP_ORDER_FAILED] == 1);
-	for (int id = 1; id <= last; id++)
-		CHECK_EQ(seen[id][HP_ORDER_FAILED] + seen[id][HP_ORDER_ACKED], 1);
-	CHECK_EQ(stats.failed + stats.acked, last);
-	SERVE_UNTIL(session, link_up == 1);
-	CHECK(stats.connects == 2 && stats.connected == 1);
-	peer = accept(listener, NULL, NULL);
-	order = make_order(60000);
-	CHECK_EQ(order_prepare(session, &order), 0);
-	CHECK_EQ(order_flush(session), 0);
-	read_order(peer, &got);
-	CHECK_EQ(got.id, 60000);
-	SERVE_UNTIL(session, seen[60000][HP_ORDER_ACKED] == 1);
-	close_session(session, peer);
-	options.reconnect_ms = 0;
-}
-
-/* A peer that closes in order, and stays away for a while. */
-static void absent_peers_are_tried_again(void)
-{
-	int peer;
-	struct order_session *session;
-	struct order order = make_order(1);
-	char byte;
-
-	options.reconnect_ms = 10;
-	session = open_session(&peer);
-	CHECK(order_fd(session) >= 0);
-	close(listener);
-	CHECK_EQ(shutdown(peer, SHUT_WR), 0);
-	SERVE_UNTIL(session, link_down == 1);
-	CHECK_EQ(recv(peer, &byte, 1, 0), 0); /* told in order, not by a reset */
-	close(peer);
-	CHECK_EQ(order_fd(session), -1);
-	CHECK_EQ(order_prepare(session, &order), -ENOTCONN);
-	CHECK_EQ(stats.refused_link, 1);
-	CHECK(order_flush(session) < 0);
-	serve(session, 100);
-	CHECK(link_up == 0 && stats.connects == 1);
-	listener = listen_here(0);
-	SERVE_UNTIL(session, link_up == 1);
-	peer = accept(listener, NULL, NULL);
-	close_session(session, peer);
-	options.reconnect_ms = 0;
-}
-
-static void without_reconnect_it_stays_down(void)
-{
-	int peer;
-	struct order_session *session = open_session(&peer);
-
-	close(peer);
-	SERVE_UNTIL(session, link_down == 1);
-	serve(session, 50);
-	CHECK(stats.connects == 1 && stats.connected == 0);
-	order_close(session);
-}
-
-/* The protocol has nothing inbound; what comes anyway is thrown away and does not block the peer. */
-static void inbound_bytes_are_discarded(void)
-{
-	int peer;
-	struct order_session *session = open_session(&peer);
-	struct order order = make_order(1);
-	static char noise[1 << 20];
-	size_t sent = 0;
-	double deadline = wire_seconds() + 5;
-
-	while (sent < 8 * sizeof(noise) && wire_seconds() < deadline) {
-		ssize_t took = send(peer, noise, sizeof(noise), MSG_DONTWAIT);
-
-		sent += took > 0 ? (size_t)took : 0;
-		serve(session, 1);
-	}
-	CHECK(sent >= 8 * sizeof(noise));
-	CHECK_EQ(order_prepare(session, &order), 0);
-	CHECK_EQ(order_flush(session), 0);
-	SERVE_UNTIL(session, seen[1][HP_ORDER_ACKED] == 1);
-	CHECK_EQ(link_down, 0);
-	order_close(session);
-	close(peer);
-}
-
-static void connect_fails(const char *address, uint32_t port, int code, const char *word)
-{
-	struct hp_order_options wanted = options;
-	struct order_session *session;
-	int fds = wire_fds(), before = netns_enter(wire_b);
-
-	snprintf(wanted.address, sizeof(wanted.address), "%s", address);
-	wanted.port = port;
-	wanted.connect_ms = 50;
-	CHECK_EQ(order_open(&session, &wanted, &stats), -code);
-	CHECK(wire_said(word));
-	netns_leave(before);
-	CHECK_EQ(wire_fds(), fds);
-}
-
-static void failures_to_connect_are_said(void)
-{
-	connect_fails(WIRE_HERE, ORDER_PORT + 1, ECONNREFUSED,
-		      "connection refused; is the exchange listening");
-	connect_fails("10.77.0.99", ORDER_PORT, ETIMEDOUT, "no answer within 50 ms");
-	connect_fails("192.0.2.1", ORDER_PORT, ENETUNREACH, "`ip route get`");
-	connect_fails("exchange", ORDER_PORT, EINVAL, "not a dotted IPv4 address");
-	connect_fails(WIRE_HERE, 65536, EINVAL, "port 65536 is not");
 }
 
 static int thread_peer;
@@ -440,46 +189,18 @@ static void close_frees_everything(void)
 	CHECK_EQ(wire_fds(), fds);
 }
 
-static void session_conforms(int via)
+static void orders_conform(void)
 {
-	options.via = via;
-	printf("-- via %s\n", via == HP_ORDER_URING ? "uring" : "send");
 	RUN(orders_and_cancels_arrive);
 	RUN(acknowledgements_are_learned);
 	RUN(checks_refuse);
 	RUN(slow_peers_hold_orders_back);
-	RUN(lost_links_come_back);
-	RUN(absent_peers_are_tried_again);
-	RUN(without_reconnect_it_stays_down);
-	RUN(inbound_bytes_are_discarded);
-	RUN(failures_to_connect_are_said);
 	RUN(threads_take_turns);
 	RUN(nothing_allocates);
 	RUN(close_frees_everything);
 }
 
-static int uring_is_missing(void)
-{
-	struct uring probe;
-	int error = uring_open(&probe, 4, 8, "test io_uring");
-
-	uring_close(&probe);
-	return error == -EPERM || error == -ENOSYS;
-}
-
 int main(void)
 {
-	wire_up();
-	__sanitizer_install_malloc_and_free_hooks(wire_malloc, wire_free);
-	clock_init();
-	listener = listen_here(0);
-	snprintf(options.address, sizeof(options.address), WIRE_HERE);
-	options.port = ORDER_PORT;
-	session_conforms(HP_ORDER_SEND);
-	options.via = 2;
-	connect_fails(WIRE_HERE, ORDER_PORT, EINVAL, "there are send and uring");
-	if (uring_is_missing())
-		SKIP("no io_uring here: via=uring is untested");
-	session_conforms(HP_ORDER_URING);
-	return 0;
+	return order_ways(orders_conform);
 }

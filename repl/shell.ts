@@ -1,0 +1,98 @@
+/**
+ * The shell's verbs, and the lab and engine they work on. Everything here is a few calls of the library in the order
+ * a person wants them; nothing here is needed by a program.
+ *
+ * @module
+ */
+import {
+  type Book,
+  type Engine,
+  type IsolatedRun,
+  Lab,
+  type LabEngineOptions,
+  type LabOptions,
+  runIsolated,
+  type RxPath,
+} from "../mod.ts";
+import { Hint } from "./page.ts";
+
+/** Datagrams a second when nothing else is said: the book moves, and a session lasts minutes. */
+const CALM = { rate: 500 };
+const SNAPSHOT_MS = 1000;
+const ROOT = new URL("../", import.meta.url);
+
+let raised: Lab | undefined;
+let opened: Engine | undefined;
+
+/** The raised lab. */
+export function theLab(): Lab {
+  if (!raised?.isUp) throw new Hint("no lab is up; `await up()` raises one");
+  return raised;
+}
+
+/** The engine opened last. */
+export function theEngine(): Engine {
+  theLab();
+  if (!opened?.open) throw new Hint('no engine is open; `open("udp")` or `open("xdp")` opens one');
+  return opened;
+}
+
+/** The book of the engine opened last. */
+export function theBook(): Book {
+  return theEngine().book;
+}
+
+/**
+ * Raises the lab: two network namespaces with a wire between them and an exchange that plays a market. Options:
+ * data (a Tardis CSV, plain or .gz; left out: a seeded market), pace ({ rate: 500 } datagrams a second by default,
+ * { recorded: 1 }, "flat"), loss, duplicate, reorder (shares, 0 to 1), seed.
+ */
+export async function up(options: LabOptions = {}): Promise<Lab> {
+  if (raised?.isUp) throw new Hint("a lab is up already; `await down()` takes it down");
+  raised = await Lab.up({ pace: CALM, ...options });
+  return raised;
+}
+
+/**
+ * Opens an engine (feed, book, order entry) in the lab over a receive path, "udp", "uring" or "xdp", and starts it.
+ * An engine that is open already is closed: the exchange serves one order session, and XDP takes the feed away from
+ * sockets. `lab.open()` opens another all the same. Returns when the snapshot is in the book.
+ */
+export function open(via: RxPath = "udp", options: LabEngineOptions = {}): Engine {
+  const lab = theLab();
+  for (const engine of lab.engines) engine.close();
+  opened = lab.open(via, options).start();
+  awaitSnapshot(opened, lab.tape.info.snapshotRecords);
+  return opened;
+}
+
+/** Blocks: the engine has a thread of its own, and so the person needs no await. */
+function awaitSnapshot(engine: Engine, records: number): void {
+  const nap = new Int32Array(new SharedArrayBuffer(4));
+  const deadline = performance.now() + SNAPSHOT_MS;
+  while (engine.loops < records && performance.now() < deadline) Atomics.wait(nap, 0, 0, 1);
+}
+
+/**
+ * Starts a strategy script at the open engine, isolated: in a process of its own, without any permission. A path is
+ * looked up from the project's folder. Parameters are the strategy's own.
+ */
+export async function run(script: string, params: Record<string, unknown> = {}): Promise<IsolatedRun> {
+  const started = await runIsolated(theEngine(), new URL(script, ROOT).href, { params });
+  started.ended.then(({ killed }) => {
+    if (killed) console.log(`${script}: ${killed}`);
+  });
+  return started;
+}
+
+/** Takes the lab down: engines, exchange, namespaces. */
+export async function down(): Promise<Lab> {
+  const lab = theLab();
+  await lab.down();
+  return lab;
+}
+
+/** {@linkcode down} when nobody waits any more. */
+export function leave(): void {
+  raised?.downNow();
+}
