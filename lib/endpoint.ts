@@ -85,7 +85,8 @@ function parse(text: string | URL, scheme: string, options: string[], example: s
 
 function isIPv4(text: string): boolean {
   const parts = text.split(".");
-  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
+  // No leading zeros: half of the world reads them as octal.
+  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256);
 }
 
 function choice<T extends string>(url: URL, key: string, among: readonly T[], otherwise: T): T {
@@ -96,11 +97,16 @@ function choice<T extends string>(url: URL, key: string, among: readonly T[], ot
   return value as T;
 }
 
+/** Largest integer the ABI's options hold. */
+const INT_MAX = 2 ** 31 - 1;
+
 function integer(url: URL, key: string, otherwise: number, least: number): number {
-  const text = url.searchParams.get(key);
-  const value = text === null ? otherwise : Number(text);
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new TypeError(`Cannot use ${key}=${text} in "${url}": an integer from ${least} on is needed`);
+  const text = url.searchParams.get(key) ?? String(otherwise);
+  const value = Number(text);
+  if (!/^-?\d+$/.test(text) || value < least || value > INT_MAX) {
+    throw new TypeError(
+      `Cannot use ${key}=${text} in "${url}": an integer from ${least} to ${INT_MAX} is needed`,
+    );
   }
   return value;
 }

@@ -76,7 +76,7 @@ export class Engine implements Disposable {
     this.feed = new Feed(feed, this.#control);
     this.book = new Book(this.#bookMemory);
     this.breakdown = new Breakdown(this.#control);
-    this.inlineOrders = new InlineOrders(this.#handle);
+    this.inlineOrders = new InlineOrders(this.#handle, this.#control);
     this.update = new Update(this.#control, CONTROL.event);
     this.orderEndpoint = orders &&
       pictured({ ...orders }, (fields) => fieldsTable("order endpoint", fields));

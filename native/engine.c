@@ -184,7 +184,7 @@ double hp_engine_order(struct hp_engine *engine, int32_t side, double price, dou
 		return fail(EBUSY, "Cannot send an order: the engine is closed, or runs on its own thread");
 	event = &engine->control->event;
 	error = engine_submit(engine, engine->next_order + 1, side, price, qty, event->seq, event->recv_ns);
-	return error ? error : (double)++engine->next_order;
+	return error < 0 ? error : (double)++engine->next_order;
 }
 
 int32_t hp_engine_cancel(struct hp_engine *engine, double id)

@@ -56,6 +56,7 @@ struct hp_engine {
 	uint64_t strategy_ticks; /* time the strategy had in this turn so far */
 	int turn_open;		 /* an event is with the strategy */
 	uint64_t refresh_at;
+	uint32_t since_idle; /* records since the order session last had its turn */
 	uint32_t next_order; /* inline ids */
 
 	struct seat seats[ENGINE_SEATS];
@@ -67,13 +68,12 @@ struct hp_engine {
 /* One turn of the loop: the kind of the event now in control->event, NONE after `polls` empty polls, or
  * -errno. */
 int engine_turn(struct hp_engine *engine, uint32_t polls);
-/* Checks, encodes, sends. event: what caused it (NULL = nobody's). 0 or -errno. */
+/* Checks, encodes, sends. 0 sent, 1 queued (SENT is told when it has gone), or -errno. */
 int engine_submit(struct hp_engine *engine, double id, int32_t buy, double price, double qty,
 		  double trigger_seq, double trigger_recv_ns);
 int engine_cancel(struct hp_engine *engine, double id);
 /* Sleeps until the wire, the order session or a seat wants something; at most `ms`. */
 void engine_sleep(struct hp_engine *engine, int ms);
-/* A number a person set must be finite: refuses NaN and infinities as off the scale. */
 static inline int engine_armed(const struct hp_engine *engine)
 {
 	return engine->trigger.threshold > 0;

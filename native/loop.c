@@ -14,6 +14,8 @@
 #include "engine.h"
 
 #define REFRESH_NS 50000000u /* how often counters that need a system call are refreshed, at most */
+/* Records of a wire that is never quiet, before what is due on a quiet one is done all the same. */
+#define BUSY_RECORDS 256
 
 static inline void stage(struct hp_engine *engine, enum hp_stage stage, uint64_t ticks)
 {
@@ -95,6 +97,7 @@ static int emit_book(struct hp_engine *engine, const struct feed_update *update,
 	stage(engine, HP_STAGE_DECODE, decoded - engine->mark);
 	stage(engine, HP_STAGE_BOOK, applied - decoded);
 	engine->control->loops += 1;
+	engine->since_idle++;
 	engine->strategy_ticks = 0;
 	engine->turn_open = 1;
 	engine->mark = clock_ticks();
@@ -104,9 +107,10 @@ static int emit_book(struct hp_engine *engine, const struct feed_update *update,
 		int32_t buy;
 		double price;
 
-		if (trigger_decide(&engine->trigger, &engine->control->event, &buy, &price))
-			engine_submit(engine, ++engine->next_order, buy, price, engine->trigger.qty,
-				      engine->control->event.seq, engine->control->event.recv_ns);
+		if (trigger_decide(&engine->trigger, &engine->control->event, &buy, &price) &&
+		    engine_submit(engine, engine->next_order + 1, buy, price, engine->trigger.qty,
+				  engine->control->event.seq, engine->control->event.recv_ns) >= 0)
+			engine->next_order++;
 	}
 	return HP_EVENT_BOOK;
 }
@@ -159,20 +163,28 @@ static int receive(struct hp_engine *engine)
 	return count;
 }
 
+/* Looks after the order session; the event it has to tell of, if any. */
+static int serve_orders(struct hp_engine *engine, uint64_t now)
+{
+	struct hp_event *event = &engine->control->event;
+	struct order_event change;
+
+	if (!engine->orders || !order_service(engine->orders, &change, now))
+		return HP_EVENT_NONE;
+	if (change.state < 0)
+		return emit(engine, HP_EVENT_LINK, 0, change.linked);
+	event->order_id = change.id;
+	return emit(engine, HP_EVENT_ORDER, event->seq, change.state);
+}
+
 /* What is due while the wire is quiet: order states, holes that grew too old, counters. */
 static int idle(struct hp_engine *engine)
 {
 	uint64_t now = clock_ticks();
-	struct order_event change;
+	int changed = serve_orders(engine, now);
 
-	if (engine->orders && order_service(engine->orders, &change, now)) {
-		struct hp_event *event = &engine->control->event;
-
-		if (change.state < 0)
-			return emit(engine, HP_EVENT_LINK, 0, change.linked);
-		event->order_id = change.id;
-		return emit(engine, HP_EVENT_ORDER, event->seq, change.state);
-	}
+	if (changed)
+		return changed;
 	if (engine->feed.waiting) {
 		uint64_t mark = engine->mark;
 		int kind;
@@ -209,11 +221,15 @@ int engine_turn(struct hp_engine *engine, uint32_t polls)
 	}
 	kind = next_record(engine);
 	while (kind == HP_EVENT_NONE && polls--) {
-		int count = receive(engine);
+		/* Nothing of a batch is left: acknowledgements cannot wait for a quiet wire for ever. */
+		int busy = engine->since_idle >= BUSY_RECORDS;
+		int count = busy ? 0 : receive(engine);
 
 		if (count < 0)
 			return count;
 		kind = count ? next_record(engine) : idle(engine);
+		if (kind == HP_EVENT_NONE && !count)
+			engine->since_idle = 0;
 	}
 	return kind;
 }
@@ -245,7 +261,7 @@ int engine_submit(struct hp_engine *engine, double id, int32_t buy, double price
 	error = order_prepare(engine->orders, &order);
 	encoded = clock_ticks();
 	if (!error) {
-		order_flush(engine->orders); /* a lost link is told by order_service() */
+		error = order_flush(engine->orders) > 0; /* a lost link is told by order_service() */
 		sent = clock_ticks();
 		stage(engine, HP_STAGE_ORDER, encoded - start);
 		stage(engine, HP_STAGE_SEND, sent - encoded);

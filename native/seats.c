@@ -87,14 +87,15 @@ static void serve_order(struct hp_engine *engine, struct seat *seat, const struc
 	int error = engine_submit(engine, request->id, request->flags & HP_FLAG_BID, request->price,
 				  request->qty, seq, recv_ns);
 
-	if (caused && !error) {
+	if (caused && error >= 0) {
 		histogram_record(&engine->control->stages[HP_STAGE_STRATEGY],
 				 clock_between_ns(popped - request->ready_tsc));
 		histogram_record(&engine->control->stages[HP_STAGE_LOOP],
 				 clock_between_ns(clock_ticks() - request->start_tsc));
 	}
 	seat->next_order = (uint32_t)(request->id - (double)(seat - engine->seats) * ID_BASE) + 1;
-	report(engine, seat, request->id, error ? HP_ORDER_REFUSED : HP_ORDER_SENT);
+	if (error <= 0)
+		report(engine, seat, request->id, error ? HP_ORDER_REFUSED : HP_ORDER_SENT);
 }
 
 /* A request's numbers come from a process nobody trusts. */

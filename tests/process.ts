@@ -51,7 +51,7 @@ export class Program implements AsyncDisposable {
 
   /** @param source A module; `import … from "hotpath"` works. */
   constructor(source: string) {
-    this.#process = new Deno.Command(Deno.execPath(), {
+    const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--no-lock", `--config=${ROOT}deno.json`, "-A", "-"],
       cwd: ROOT,
       stdin: "piped",
@@ -59,10 +59,11 @@ export class Program implements AsyncDisposable {
       stderr: "inherit",
       env: ENV,
     }).spawn();
-    const writer = this.#process.stdin.getWriter();
+    this.#process = process;
+    const writer = process.stdin.getWriter();
     writer.write(new TextEncoder().encode(source)).then(() => writer.close()).catch(() => {});
     this.#read = (async () => {
-      for await (const chunk of this.#process.stdout) this.#text += new TextDecoder().decode(chunk);
+      for await (const chunk of process.stdout) this.#text += new TextDecoder().decode(chunk);
     })();
   }
 

@@ -57,26 +57,32 @@ export class InlineOrders implements RunnerOrders {
   readonly #order = native().hp_engine_order;
   readonly #states = new OrderStates();
 
+  readonly #queuedBytes: () => number;
+
   /**
    * Order entry of one engine.
    *
    * @param handle The engine's native handle.
+   * @param control Its control page.
    */
-  constructor(handle: Deno.PointerValue) {
+  constructor(handle: Deno.PointerValue, control: SharedMemory) {
     this.#handle = handle;
+    this.#queuedBytes = () => control.f64[(CONTROL.order + ORDER_STATS.queued_bytes) / 8]!;
   }
 
   /** Buys. The id (from 1), or a negative errno when a check refused it. */
   buy(price: number, qty: number): number {
-    const id = this.#order(this.#handle, 1, price, qty);
-    if (id > 0) this.#states.note(id, "sent");
-    return id;
+    return this.#note(this.#order(this.#handle, 1, price, qty));
   }
 
   /** Sells. The id (from 1), or a negative errno when a check refused it. */
   sell(price: number, qty: number): number {
-    const id = this.#order(this.#handle, 0, price, qty);
-    if (id > 0) this.#states.note(id, "sent");
+    return this.#note(this.#order(this.#handle, 0, price, qty));
+  }
+
+  /** A peer that does not read keeps an order in our buffer: it is "new" until its last byte has gone. */
+  #note(id: number): number {
+    if (id > 0) this.#states.note(id, this.#queuedBytes() > 0 ? "new" : "sent");
     return id;
   }
 
