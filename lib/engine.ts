@@ -185,7 +185,14 @@ export class Engine implements Disposable {
    * connected to, so strategies take their seats first. No-op when it stands.
    */
   connect(): this {
-    if (!this.running) check(native().hp_engine_connect(this.handle));
+    const { running } = this;
+    if (running && (!this.orderEndpoint || this.orderCounters.connects > 0)) return this;
+    this.stop(); // the session must not appear under a running loop
+    try {
+      check(native().hp_engine_connect(this.handle));
+    } finally {
+      if (running) this.start();
+    }
     return this;
   }
 

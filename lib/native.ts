@@ -92,6 +92,7 @@ export const SYMBOLS = {
     result: "i32",
   },
   hp_wake_open: { parameters: ["buffer"], result: "i32" },
+  hp_die_with: { parameters: ["i32"], result: "i32" },
   hp_engine_open: {
     parameters: [
       "buffer", // const struct hp_engine_options *options
@@ -220,6 +221,7 @@ export const SEAT_SYMBOLS = {
   hp_last_error: SYMBOLS.hp_last_error,
   hp_join: SYMBOLS.hp_join,
   hp_wake_open: SYMBOLS.hp_wake_open,
+  hp_die_with: SYMBOLS.hp_die_with,
   hp_seat_open: SYMBOLS.hp_seat_open,
   hp_seat_wait: SYMBOLS.hp_seat_wait,
   hp_seat_wake: SYMBOLS.hp_seat_wake,

@@ -281,6 +281,11 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
+static void stop_owned(void *engine)
+{
+	hp_engine_stop(engine);
+}
+
 int32_t hp_engine_start(struct hp_engine *engine)
 {
 	int error;
@@ -296,6 +301,7 @@ int32_t hp_engine_start(struct hp_engine *engine)
 		engine->control->running = 0;
 		return fail(error, "Cannot start the engine's thread: %s", strerror(error));
 	}
+	threads_add(&engine->owned, stop_owned, engine);
 	return 0;
 }
 
@@ -307,6 +313,7 @@ int32_t hp_engine_stop(struct hp_engine *engine)
 		return fail(EBADF, "Cannot stop the engine: it is closed");
 	if (!engine->running)
 		return 0;
+	threads_remove(&engine->owned);
 	store_release(&engine->stop, 1);
 	(void)!write(engine->wake[1], &byte, 1);
 	pthread_join(engine->thread, NULL);

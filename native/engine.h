@@ -14,6 +14,7 @@
 #include "rx/rx.h"
 #include "strategy/ring.h"
 #include "strategy/trigger.h"
+#include "threads.h"
 
 #define ENGINE_SEATS 8
 
@@ -62,6 +63,7 @@ struct hp_engine {
 	struct seat seats[ENGINE_SEATS];
 	int wake[2]; /* pipe: [0] ours, [1] for whoever must wake us */
 	pthread_t thread;
+	struct owned_thread owned;
 	uint32_t running, stop;
 };
 

@@ -14,7 +14,8 @@
 #include "engine.h"
 #include "measure/error.h"
 
-#define ID_BASE 4294967296.0 /* 2^32: an order id is seat x 2^32 + n */
+#define ID_BASE		4294967296.0 /* 2^32: an order id is seat x 2^32 + n */
+#define REQUESTS_A_TURN 32	     /* of one seat, so that none keeps the loop from the wire */
 
 static void wake_sleeper(struct hp_ring *ring)
 {
@@ -140,8 +141,13 @@ int seats_serve(struct hp_engine *engine)
 			continue;
 		uint32_t waiting = load_acquire(&seat->orders->tail) - seat->order_head;
 
-		/* A producer that claims more than the ring holds is lying: take one ring's worth. */
-		for (uint32_t n = waiting < seat->order_capacity ? waiting : seat->order_capacity; n; n--) {
+		/* A producer that claims more than the ring holds is lying: none of it is an order. */
+		if (waiting > seat->order_capacity) {
+			seat->order_head += waiting;
+			store_release(&seat->orders->head, seat->order_head);
+			continue;
+		}
+		for (uint32_t n = waiting < REQUESTS_A_TURN ? waiting : REQUESTS_A_TURN; n; n--) {
 			struct hp_request request;
 
 			memcpy(&request,

@@ -4,7 +4,11 @@
 export class Page {
   readonly #text: string;
 
-  /** @param text Lines. */
+  /**
+   * A page.
+   *
+   * @param text Its lines.
+   */
   constructor(text: string) {
     this.#text = text;
   }
@@ -42,7 +46,11 @@ export class Hint extends Error {
   /** Always `"Hint"`. */
   override name = "Hint";
 
-  /** @param message What is missing and what to type. */
+  /**
+   * A hint.
+   *
+   * @param message What is missing and what to type.
+   */
   constructor(message: string) {
     super(message);
     this.stack = `Hint: ${message}`;

@@ -45,7 +45,7 @@ function leaveInOrder(): void {
 function welcome(): void {
   const history = Deno.env.get("DENO_REPL_HISTORY");
   console.log([
-    "Hotpath: a tick-to-trade laboratory. TypeScript, await and tab completion; help() lists what there is.",
+    "Hotpath: a tick-to-trade laboratory, by hand. help() lists what there is, Tab completes.",
     "  await up()      raise the lab: two namespaces, a wire, an exchange",
     '  open("xdp")     open a feed with its book and order entry ("udp", "uring", "xdp")',
     "  book            look at it; then book.ladder(10), engine.breakdown, await watch(book)",

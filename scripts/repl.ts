@@ -37,6 +37,9 @@ function denoCommand(): string {
 function start({ args, history }: ReturnType<typeof configure>): Deno.ChildProcess {
   const options = { env: { DENO_REPL_HISTORY: history } };
   if (Deno.uid() === 0) return new Deno.Command(denoCommand(), { ...options, args }).spawn();
+  console.log(
+    "Not root: this is an unprivileged user namespace; udp and uring work, xdp needs root (`sudo`).",
+  );
   const inside = ["sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh", denoCommand(), ...args];
   const flags = ["--user", "--map-root-user", "--net", "--mount"];
   return new Deno.Command("unshare", { ...options, args: [...flags, ...inside] }).spawn();

@@ -1,4 +1,5 @@
 /** Processes that tests start: Deno programs, commands in namespaces, and what is left of them. @module */
+import { sweep } from "hotpath";
 
 /** The project's folder. */
 export const ROOT: string = new URL("..", import.meta.url).pathname;
@@ -22,6 +23,7 @@ export async function run(
 ): Promise<Ended> {
   const { ms = 60_000, ...rest } = options;
   const output = await new Deno.Command(command, {
+    args,
     cwd: ROOT,
     stdin: "null",
     stdout: "piped",
@@ -47,24 +49,29 @@ export function deno(args: string[], options: Deno.CommandOptions & { ms?: numbe
 export class Program implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   #text = "";
-  #read: Promise<void>;
+  #errors = "";
+  #read: Promise<unknown>;
 
-  /** @param source A module; `import … from "hotpath"` works. */
-  constructor(source: string) {
+  /** @param source A module; `import … from "hotpath"` works. @param stderr "piped" keeps it from the console. */
+  constructor(source: string, stderr: "inherit" | "piped" = "inherit") {
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--no-lock", `--config=${ROOT}deno.json`, "-A", "-"],
       cwd: ROOT,
       stdin: "piped",
       stdout: "piped",
-      stderr: "inherit",
+      stderr,
       env: ENV,
     }).spawn();
     this.#process = process;
     const writer = process.stdin.getWriter();
     writer.write(new TextEncoder().encode(source)).then(() => writer.close()).catch(() => {});
-    this.#read = (async () => {
-      for await (const chunk of process.stdout) this.#text += new TextDecoder().decode(chunk);
-    })();
+    const take = async (stream: ReadableStream<Uint8Array>, add: (text: string) => void) => {
+      for await (const chunk of stream) add(new TextDecoder().decode(chunk));
+    };
+    this.#read = Promise.all([
+      take(process.stdout, (text) => this.#text += text),
+      stderr === "piped" && take(process.stderr, (text) => this.#errors += text),
+    ]);
   }
 
   /** Its process id. */
@@ -72,9 +79,9 @@ export class Program implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** What it has printed so far. */
-  get stdout(): string {
-    return this.#text;
+  /** What it has complained of so far, when that is piped. */
+  get stderr(): string {
+    return this.#errors;
   }
 
   /** Waits for a line that begins with `start`; returns the rest of it. */
@@ -87,15 +94,21 @@ export class Program implements AsyncDisposable {
     throw new Error(`Waited ${ms} ms in vain for a line "${start}…"; it printed: ${this.#text}`);
   }
 
-  /** Kills it as nothing can refuse, and waits until it is gone. */
-  async kill(): Promise<void> {
+  /** Sends it a signal and waits until it is gone. */
+  async end(signal: Deno.Signal): Promise<Deno.CommandStatus> {
     try {
-      this.#process.kill("SIGKILL");
+      this.#process.kill(signal);
     } catch {
       // It has ended by itself.
     }
-    await this.#process.status;
     await this.#read;
+    return await this.#process.status;
+  }
+
+  /** Kills it as nothing can refuse, and removes the namespaces it could not. */
+  async kill(): Promise<void> {
+    await this.end("SIGKILL");
+    if (Deno.uid() === 0) await sweep();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

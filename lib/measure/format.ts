@@ -3,10 +3,11 @@
 /** Nanoseconds with a fitting unit: `"87 ns"`, `"3.41 µs"`, `"12.0 ms"`. */
 export function formatNs(ns: number): string {
   if (!Number.isFinite(ns)) return "-";
-  if (Math.abs(ns) < 1000) return `${Math.round(ns)} ns`;
-  if (Math.abs(ns) < 1e6) return `${(ns / 1e3).toPrecision(3)} µs`;
-  if (Math.abs(ns) < 1e9) return `${(ns / 1e6).toPrecision(3)} ms`;
-  return `${(ns / 1e9).toPrecision(3)} s`;
+  // What would round to 1000 of a unit is 1.00 of the next.
+  if (Math.abs(ns) < 999.5) return `${Math.round(ns)} ns`;
+  if (Math.abs(ns) < 999.5e3) return `${(ns / 1e3).toPrecision(3)} µs`;
+  if (Math.abs(ns) < 999.5e6) return `${(ns / 1e6).toPrecision(3)} ms`;
+  return `${Math.abs(ns) < 999.5e9 ? (ns / 1e9).toPrecision(3) : Math.round(ns / 1e9)} s`;
 }
 
 /** A count with thousands separated. */

@@ -114,7 +114,8 @@ export class Histogram {
 
   /** Value (ns) that `percent` of the records do not exceed, within 1/64. */
   percentile(percent: number): number {
-    const wanted = Math.max(1, Math.ceil((percent / 100) * this.count));
+    // 99.9 is not exact in binary: but for the last factor, 99.9 % of 1,000 would be 1,000 and not 999.
+    const wanted = Math.max(1, Math.ceil((percent / 100) * this.count * (1 - 1e-12)));
     let seen = 0;
     for (let i = 0; i < HISTOGRAM_BUCKETS && this.count > 0; i++) {
       seen += this.#buckets[i]!;
@@ -182,7 +183,7 @@ export class Histogram {
   #bars(): string[] {
     const counts = new Map<number, number>();
     for (const [ns, count] of this.entries()) {
-      const step = stepBelow(ns);
+      const step = stepBelow(Math.max(this.min, Math.min(ns, this.max))); // a bucket's middle may lie outside
       counts.set(step, (counts.get(step) ?? 0) + count);
     }
     const most = Math.max(...counts.values());

@@ -58,6 +58,11 @@ export class Desk {
     }
   }
 
+  /** One line. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `Desk (${this.orders.list.length} orders, ${this.gaps.length} gaps)`;
+  }
+
   /** Gives the seat back. */
   close(): void {
     clearInterval(this.#timer);

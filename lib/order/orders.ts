@@ -108,12 +108,19 @@ export class InlineOrders implements RunnerOrders {
     return this.#states.get(id);
   }
 
+  /** One line. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `InlineOrders (${this.#handle === null ? "closed" : "open"})`;
+  }
+
   /** Forgets the handle: later orders are refused. */
   close(): void {
     this.#handle = null;
   }
 }
 
+/** What a decimal number may be off its scaled integer for no other reason than being binary. */
+const ROUNDING = 2 ** -51;
 /** Orders a picture shows at most. */
 const LISTED = 20;
 
@@ -203,7 +210,7 @@ export class Orders {
     const scaled = Math.round(value * scale);
     if (
       !Number.isSafeInteger(scaled) || scaled <= 0 ||
-      Math.abs(scaled / scale - value) > 1e-9 * Math.abs(value)
+      Math.abs(value * scale - scaled) > 1e-6 + scaled * ROUNDING
     ) {
       throw new RangeError(
         `Cannot send an order with ${what} ${value}: a positive multiple of ${1 / scale} is needed`,

@@ -32,10 +32,9 @@ export interface ChildOptions {
 }
 
 const SLEEP_US = 10_000;
-/** Empty turns between two looks at whether the engine's process still lives. */
-const ORPHAN_TURNS = 1 << 8;
 const options = JSON.parse(Deno.args[0]!) as ChildOptions;
 const symbols = seatNative();
+check(symbols.hp_die_with(options.parent), symbols); // also while the script is in a loop of its own
 const seat = new SharedMemory(options.seat.bytes);
 const bookMemory = new SharedMemory(options.book.bytes);
 check(symbols.hp_join(cString(options.seat.path), seat.u8, options.seat.bytes, 0), symbols);
@@ -76,7 +75,6 @@ function turn<P extends Params>(handlers: Handlers<P>, events: EventRing, update
     } else {
       idle++;
       if (!options.spin && idle > 64) symbols.hp_seat_wait(handle, SLEEP_US);
-      if (idle % ORPHAN_TURNS === 0 && Deno.ppid !== options.parent) Deno.exit(1);
     }
     seat.i32[heartbeat]!++;
   }

@@ -21,7 +21,7 @@ export interface RunnerOrders extends StrategyOrders {
 
 /** States of the last 1,024 orders, by id: what both runners' `state()` answers from. */
 export class OrderStates {
-  readonly #ids = new Float64Array(1024);
+  readonly #ids = new Float64Array(1024).fill(-1);
   readonly #states = new Uint8Array(1024);
 
   /** Notes a state. */
@@ -34,7 +34,7 @@ export class OrderStates {
   /** The state last noted; `"unknown"` for an id never seen or long gone. */
   get(id: number): OrderState {
     const slot = id % 1024;
-    return this.#ids[slot] === id ? ORDER_STATES[this.#states[slot]!]! : "unknown";
+    return this.#ids[slot] === id ? ORDER_STATES[this.#states[slot]!] ?? "unknown" : "unknown";
   }
 }
 

@@ -122,7 +122,8 @@ export class IsolatedRun implements AsyncDisposable {
         break;
       }
     }
-    const end: IsolatedEnd = { killed: this.#killed, code: (await status).code };
+    const { code } = await status; // only now is it certain whether it had to be killed
+    const end: IsolatedEnd = { killed: this.#killed, code };
     return pictured(end, ({ killed, code }) => `${fileName(this.script)} ended: ${killed ?? `code ${code}`}`);
   }
 

@@ -111,7 +111,7 @@ export function defineStrategy<P extends Params = Record<never, never>>(strategy
 export function withParams<P extends Params>(strategy: Strategy<P>, given: Record<string, unknown>): P {
   const params: Params = { ...strategy.params };
   for (const [name, value] of Object.entries(given)) {
-    const known = params[name];
+    const known = Object.hasOwn(params, name) ? params[name] : undefined;
     if (known === undefined) {
       const names = Object.keys(params).join(", ") || "none";
       throw new TypeError(`Cannot set parameter "${name}": the strategy has no such one (it has: ${names})`);
@@ -123,7 +123,9 @@ export function withParams<P extends Params>(strategy: Strategy<P>, given: Recor
 
 function convert(name: string, value: unknown, like: number | string | boolean): number | string | boolean {
   if (typeof like === "string") return String(value);
-  if (typeof like === "number" && value !== "" && Number.isFinite(Number(value))) return Number(value);
+  // A switch without a value (true) and a blank text are numbers to JavaScript, and to nobody else.
+  const blank = typeof value === "string" ? value.trim() === "" : typeof value !== "number";
+  if (typeof like === "number" && !blank && Number.isFinite(Number(value))) return Number(value);
   if (typeof like === "boolean" && ["true", "false"].includes(String(value))) return String(value) === "true";
   throw new TypeError(`Cannot set parameter "${name}" to "${value}": a ${typeof like} is needed`);
 }

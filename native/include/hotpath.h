@@ -425,6 +425,11 @@ HP_API int32_t hp_seat_wait(struct hp_seat *seat, int32_t timeout_us);
 HP_API int32_t hp_seat_wake(struct hp_seat *seat, int32_t wake_fd);
 /* Opens the engine's wake pipe for writing from another process ("/proc/PID/fd/N"); fd or -errno. */
 HP_API int32_t hp_wake_open(const char *path);
+/*
+ * Ties the calling process to `parent`, the process that started it: the kernel kills it when that one ends,
+ * whatever it is doing then. 0, or -ESRCH when its parent is another by now.
+ */
+HP_API int32_t hp_die_with(int32_t parent);
 
 /*
  * Opens the receive path, the feed and (port != 0) the order session; the book is laid out in

@@ -298,6 +298,25 @@ int32_t hp_exchange_stats_bytes(void)
 	return sizeof(struct hp_exchange_stats);
 }
 
+static void wake(struct hp_exchange *exchange)
+{
+	uint64_t one = 1;
+
+	/* Cannot fail but by being full already, and then the thread is awake. */
+	if (write(exchange->wake, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* Ends the thread; the rest stays. */
+static void halt(void *owner)
+{
+	struct hp_exchange *exchange = owner;
+
+	atomic_store_explicit(&exchange->stop, 1, memory_order_release);
+	wake(exchange);
+	pthread_join(exchange->thread, NULL);
+}
+
 struct hp_exchange *hp_exchange_open(const struct hp_exchange_options *options, const struct hp_tape *tape,
 				     struct hp_exchange_stats *stats)
 {
@@ -325,21 +344,14 @@ struct hp_exchange *hp_exchange_open(const struct hp_exchange_options *options, 
 	histogram_reset(&stats->tick_to_order);
 	if (!allocate(exchange) && !open_sockets(exchange)) {
 		stats->running = 1;
-		if (!start_thread(exchange))
+		if (!start_thread(exchange)) {
+			threads_add(&exchange->owned, halt, exchange);
 			return exchange;
+		}
 		stats->running = 0;
 	}
 	release(exchange);
 	return NULL;
-}
-
-static void wake(struct hp_exchange *exchange)
-{
-	uint64_t one = 1;
-
-	/* Cannot fail but by being full already, and then the thread is awake. */
-	if (write(exchange->wake, &one, sizeof(one)) < 0)
-		return;
 }
 
 int32_t hp_exchange_pace(struct hp_exchange *exchange, int32_t pace, double rate, double limit)
@@ -388,8 +400,7 @@ int32_t hp_exchange_close(struct hp_exchange *exchange)
 {
 	if (!exchange)
 		return fail(EINVAL, "Cannot close the exchange: none was given");
-	atomic_store_explicit(&exchange->stop, 1, memory_order_release);
-	wake(exchange);
-	pthread_join(exchange->thread, NULL);
+	threads_remove(&exchange->owned);
+	halt(exchange);
 	return release(exchange);
 }

@@ -18,6 +18,7 @@
 #include "feed/lll.h"
 #include "lab/random.h"
 #include "lab/tape.h"
+#include "threads.h"
 
 #define EXCHANGE_BATCH	  32		       /* datagrams a system call at flat pace */
 #define EXCHANGE_SENT	  (1u << 20)	       /* records whose send time is remembered */
@@ -139,6 +140,7 @@ struct hp_exchange {
 	struct hp_exchange_stats *stats; /* the caller's; written by the thread only */
 	int market, listener, wake;	 /* wake: eventfd that ends every sleep */
 	pthread_t thread;
+	struct owned_thread owned;
 	pthread_mutex_t lock;	   /* of `next` */
 	struct exchange_pace next; /* pace of the sessions to come */
 	atomic_int stop;	   /* close() asks */

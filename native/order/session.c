@@ -304,7 +304,8 @@ static void look(struct order_session *session, uint64_t now)
 		reconnect(session, now);
 		return;
 	}
-	if (now >= session->alive_at) {
+	session->drained = now >= session->alive_at && !session->drained;
+	if (session->drained) {
 		session->alive_at = now + session->alive_ticks;
 		error = tcp_drain(session);
 		if (error)

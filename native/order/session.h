@@ -30,7 +30,8 @@ struct order_session {
 	int lost;	/* the link went; FAILED orders and the loss itself are still to be told */
 	int back;	/* the link is up again; to be told */
 	int blocked;	/* the kernel took nothing more at the last send */
-	uint32_t looks; /* sending on and asking for acknowledgements take turns */
+	uint32_t looks; /* sending on and asking for acknowledgements take turns ... */
+	int drained;	/* ... and looking whether the peer closed never comes twice in a row */
 	struct uring uring;
 
 	/* Ticks: when what is next due, and the periods. */

@@ -183,11 +183,16 @@ static void uring_release(struct rx *rx)
 	uring->held = 0;
 }
 
-/* The ring's, not the socket's: datagrams already taken into buffers count too. Changes when a thread does.
+/*
+ * With DEFER_TASKRUN nothing leaves the socket, and no poller of the ring is woken, until this thread enters
+ * the ring: the socket is what tells. Otherwise datagrams are taken into buffers behind our back, and the
+ * ring tells (it changes when a thread does).
  */
 static int uring_fd(struct rx *rx)
 {
-	return ((struct uring_rx *)rx)->uring.ring.ring_fd;
+	const struct uring_rx *uring = (struct uring_rx *)rx;
+
+	return uring->uring.ring.flags & IORING_SETUP_DEFER_TASKRUN ? uring->fd : uring->uring.ring.ring_fd;
 }
 
 static void uring_refresh(struct rx *rx)

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -114,4 +116,12 @@ int32_t hp_wake_open(const char *path)
 	int fd = path ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
 
 	return fd < 0 ? fail(errno, "Cannot open the engine's wake pipe %s: %m", path ? path : "") : fd;
+}
+
+int32_t hp_die_with(int32_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return fail(errno, "Cannot follow process %d: %m", parent);
+	/* It may have ended before the kernel was told. */
+	return getppid() == parent ? 0 : fail(ESRCH, "Cannot follow process %d: it has ended", parent);
 }

@@ -1,6 +1,8 @@
 /** Without root: the same demo inside an unprivileged user namespace. @module */
 
-const PRELUDE = 'mount -t tmpfs tmpfs /run && exec "$@"';
+/** `ip netns` keeps its names in /run, which is not ours outside. */
+const OWN_RUN = "mount -t tmpfs tmpfs /run";
+const UNSHARE = ["--user", "--map-root-user", "--net", "--mount", "sh", "-c"];
 
 /**
  * Does nothing and returns false for root. Otherwise runs this very command again as root of a user, mount and network
@@ -11,32 +13,29 @@ const PRELUDE = 'mount -t tmpfs tmpfs /run && exec "$@"';
  */
 export async function inUserNamespace(say: (line: string) => void): Promise<boolean> {
   if (Deno.uid() === 0) return false;
+  await tryNamespace();
   say(
     "Not root: runs in an unprivileged user namespace with udp and uring; xdp needs root (CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW), so use `sudo` for it.",
   );
   const paths = Deno.args.some((arg) => arg.startsWith("--paths")) ? [] : ["--paths", "udp,uring"];
-  const again = ["deno", "run", "-q", "-P=lab", new URL("../demo.ts", import.meta.url).pathname];
+  const demo = new URL("../demo.ts", import.meta.url).pathname;
+  const again = [Deno.execPath(), "run", "-q", "-P=lab", demo, ...Deno.args, ...paths];
   const { code } = await new Deno.Command("unshare", {
-    args: [
-      "--user",
-      "--map-root-user",
-      "--net",
-      "--mount",
-      "sh",
-      "-c",
-      PRELUDE,
-      "sh",
-      ...again,
-      ...Deno.args,
-      ...paths,
-    ],
+    args: [...UNSHARE, `${OWN_RUN} && exec "$@"`, "sh", ...again],
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
   }).spawn().status;
-  if (code === 1) {
-    throw new Error("Cannot run without root: see above; if the kernel refuses user namespaces, use `sudo`");
-  }
   Deno.exitCode = code;
   return true;
+}
+
+/** Its own attempt, so that a refusal is told from a demo that fails inside. */
+async function tryNamespace(): Promise<void> {
+  const { success, stderr } = await new Deno.Command("unshare", { args: [...UNSHARE, OWN_RUN] }).output();
+  if (success) return;
+  const why = new TextDecoder().decode(stderr).trim().split("\n")[0];
+  throw new Error(
+    `Cannot run without root: the kernel grants no unprivileged user namespace (${why}); use \`sudo\``,
+  );
 }

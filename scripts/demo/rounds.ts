@@ -91,7 +91,8 @@ async function round(
   lab.exchange.reset();
   const before = lab.exchange.counters.sequenced;
   const engine = lab.open(path, {
-    wait: "spin",
+    // The exchange, the engine and the script's process: with too few cores a spinning engine would starve the script.
+    wait: plan.runner === "isolated" && navigator.hardwareConcurrency < 4 ? "block" : "spin",
     cpu: plan.runner === "isolated" ? 1 : -1,
     connectLater: true,
   });

@@ -1,0 +1,202 @@
+/** `deno task demo`, as a program: what it prints, with which exit code, as root and as nobody. */
+import assert from "node:assert/strict";
+import { DERIBIT, noData, noNamespaces, testWhen } from "../fixture.ts";
+import { alive, deno, type Ended, ENV, labNamespaces, ROOT, run } from "../process.ts";
+
+const SHORT = ["--rounds", "1", "--datagrams", "1500", "--rate", "20000"];
+const NS_KEYS = [
+  "wait_ns",
+  "recv_ns",
+  "decode_ns",
+  "book_ns",
+  "strategy_ns",
+  "order_ns",
+  "send_ns",
+  "loop_ns",
+  "tick_to_order_ns",
+  "baseline_tick_to_order_ns",
+];
+
+type Report = { loops: number; orders: number; lost: number; runner: string; error?: string };
+type Answer = { paths: Record<string, Report>; machine: Record<string, unknown>; error?: string };
+
+function demo(...args: string[]): Promise<Ended> {
+  return deno(["run", "-q", "--no-prompt", "-P=lab", "scripts/demo.ts", ...args]);
+}
+
+/** The one JSON object on stdout. */
+function answerOf({ stdout, stderr }: Ended): Answer {
+  assert.equal(stdout.trim().split("\n").length, 1, `one line on stdout, and not: ${stdout}\n${stderr}`);
+  return JSON.parse(stdout) as Answer;
+}
+
+function checkReport(report: Report, runner: string): void {
+  assert.equal(report.error, undefined);
+  assert.deepEqual(Object.keys(report).sort(), ["loops", "orders", "lost", "runner", ...NS_KEYS].sort());
+  assert.ok(report.loops > 1500, "snapshot and 1,500 datagrams");
+  assert.ok(report.orders > 0);
+  assert.equal(typeof report.lost, "number");
+  assert.equal(report.runner, runner);
+  for (const key of NS_KEYS) {
+    const figures = (report as unknown as Record<string, Record<string, number>>)[key]!;
+    assert.deepEqual(Object.keys(figures), ["p50", "p99", "p999", "max"]);
+    const { p50, p99, p999, max } = figures as { p50: number; p99: number; p999: number; max: number };
+    assert.ok(0 <= p50 && p50 <= p99 && p99 <= p999 && p999 <= max, `${key}: ${JSON.stringify(figures)}`);
+  }
+}
+
+/** Nothing of the demo is left on this machine. */
+async function assertTidy(): Promise<void> {
+  for (const name of await labNamespaces()) {
+    assert.ok(alive(Number(/^hp(\d+)/.exec(name)![1])), `${name} was left behind`);
+  }
+}
+
+testWhen(noNamespaces(), "demo --json prints one object with every path's figures", async () => {
+  const ended = await demo("--json", ...SHORT);
+  assert.equal(ended.code, 0, ended.stderr);
+  const answer = answerOf(ended);
+  assert.deepEqual(Object.keys(answer), ["paths", "machine"]);
+  assert.deepEqual(Object.keys(answer.paths), ["udp", "uring", "xdp"]);
+  const runner = navigator.hardwareConcurrency < 4 ? "inline" : "isolated";
+  for (const report of Object.values(answer.paths)) checkReport(report, runner);
+  assert.equal(answer.machine.cores, navigator.hardwareConcurrency);
+  assert.equal(answer.machine.kernel, Deno.osRelease());
+  assert.notEqual(answer.machine.cpu, "");
+  await assertTidy();
+});
+
+for (const runner of ["inline", "isolated"]) {
+  testWhen(noNamespaces(), `demo --runner ${runner} runs; without --json it prints tables`, async () => {
+    const machine = await demo("--json", "--runner", runner, "--paths", "udp", ...SHORT);
+    assert.equal(machine.code, 0, machine.stderr);
+    checkReport(answerOf(machine).paths.udp!, runner);
+
+    const people = await demo("--runner", runner, "--paths", "uring", ...SHORT);
+    assert.equal(people.code, 0, people.stderr);
+    for (const line of ["uring (", "Total loop", "tick to order", "the same, decided in C", "lost "]) {
+      assert.ok(people.stdout.includes(line), `${line} in ${people.stdout}`);
+    }
+    await assertTidy();
+  });
+}
+
+testWhen(
+  noNamespaces(),
+  "demo --json stays one object when something is wrong, and exits with 1",
+  async () => {
+    const broken = await Deno.makeTempFile({ suffix: ".csv" });
+    try {
+      await Deno.writeTextFile(broken, "this,is\nno,market\ndata\n");
+      for (
+        const [args, sentence] of [
+          [["--paths", "udp,carrier-pigeon"], /Cannot use --paths=udp,carrier-pigeon: udp, uring and xdp/],
+          [["--runner", "outside"], /Cannot use --runner=outside: inline and isolated are possible/],
+          [["--rate", "fast"], /Cannot use --rate=fast: a number above 0 is needed/],
+          [["--no-such-option"], /no-such-option/],
+          [["--data", "/no/such/file.csv"], /"\/no\/such\/file.csv"/],
+          [["--data", broken], new RegExp(broken)],
+        ] as [string[], RegExp][]
+      ) {
+        const ended = await demo("--json", ...SHORT, ...args);
+        const answer = answerOf(ended);
+        assert.equal(ended.code, 1, args.join(" "));
+        assert.deepEqual(answer.paths, {});
+        assert.match(answer.error!, sentence);
+        assert.doesNotMatch(ended.stderr, /^\s+at /m, "a sentence, no stack");
+      }
+    } finally {
+      await Deno.remove(broken);
+    }
+    await assertTidy();
+  },
+);
+
+testWhen(
+  noNamespaces() ?? noData(DERIBIT),
+  "demo --data plays a file and tells of lines it could not read",
+  async () => {
+    const mended = await Deno.makeTempFile({ suffix: ".csv" });
+    try {
+      const rows = (await Deno.readTextFile(DERIBIT)).trim().split("\n");
+      const updates = rows.slice(1).flatMap((row, i) => {
+        const columns = row.split(",");
+        columns[4] = "false"; // is_snapshot
+        columns[3] = String(Number(columns[3]) + 1000 * (i + 1)); // local_timestamp
+        return [columns.join(","), columns.with(-1, "1").join(",")];
+      });
+      await Deno.writeTextFile(mended, [...rows, "not,a,row", ...updates].join("\n") + "\n");
+      const ended = await demo("--json", "--data", mended, "--paths", "udp", ...SHORT);
+      assert.equal(ended.code, 0, ended.stderr);
+      const report = answerOf(ended).paths.udp!;
+      assert.equal(report.loops, rows.length - 1 + updates.length);
+      assert.equal(report.lost, 0);
+      assert.match(ended.stderr, /1 lines did not parse; the first is line \d+: not,a,row/);
+    } finally {
+      await Deno.remove(mended);
+    }
+  },
+);
+
+/** Why the demo cannot be run as nobody here; undefined when it can. */
+async function noNobody(): Promise<string | undefined> {
+  if (Deno.uid() !== 0) return "only root can become nobody";
+  const able = await run("setpriv", [
+    ...NOBODY,
+    ...["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run"],
+  ]).catch(() => ({ code: 1, stderr: "setpriv is missing" }));
+  if (able.code !== 0) return `no unprivileged user namespaces: ${able.stderr.trim().split("\n")[0]}`;
+  const readable = await run("setpriv", [...NOBODY, "test", "-r", `${ROOT}native/build/libhotpath.so`]);
+  if (readable.code !== 0) return `${ROOT} is not readable for nobody`;
+  const runs = await run("setpriv", [...NOBODY, "test", "-x", Deno.execPath()]);
+  return runs.code === 0 ? undefined : `${Deno.execPath()} is not executable for nobody`;
+}
+
+const NOBODY = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+
+testWhen(
+  await noNobody(),
+  "demo runs as nobody, in a user namespace of its own, with udp and uring",
+  async () => {
+    const home = await Deno.makeTempDir();
+    try {
+      // The npm packages that are there already: nothing is fetched.
+      const info = await deno(["info", "--json"]);
+      const { npmCache } = JSON.parse(info.stdout) as { npmCache: string };
+      await run("cp", ["-r", npmCache, `${home}/npm`]);
+      await run("chown", ["-R", "65534:65534", home]);
+      const asNobody = (...args: string[]) =>
+        run("setpriv", [
+          ...NOBODY,
+          ...[
+            Deno.execPath(),
+            "run",
+            "-q",
+            "--no-prompt",
+            "--cached-only",
+            "-P=lab",
+            "scripts/demo.ts",
+            ...args,
+          ],
+        ], { env: { ...ENV, HOME: home, DENO_DIR: home } });
+
+      const ended = await asNobody("--json", ...SHORT);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.match(ended.stderr, /^Not root: .*xdp needs root.*use `sudo` for it\.$/m);
+      const { paths } = answerOf(ended);
+      assert.deepEqual(Object.keys(paths), ["udp", "uring"]);
+      const runner = navigator.hardwareConcurrency < 4 ? "inline" : "isolated";
+      for (const report of Object.values(paths)) checkReport(report, runner);
+
+      const refused = await asNobody("--json", "--paths", "xdp", ...SHORT);
+      assert.equal(refused.code, 1);
+      assert.match(answerOf(refused).paths.xdp!.error!, /xdp needs CAP_BPF.*udp and uring need nothing/);
+
+      const wrong = await asNobody("--json", "--data", "/no/such/file.csv", ...SHORT);
+      assert.equal(wrong.code, 1);
+      assert.match(answerOf(wrong).error!, /no\/such\/file/);
+    } finally {
+      await Deno.remove(home, { recursive: true });
+    }
+  },
+);
