@@ -78,6 +78,12 @@ async function demo(settings: Settings, say: (line: string) => void): Promise<Re
     spin: cores > 1,
     seed,
   });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      lab.downNow();
+      Deno.exit(130);
+    });
+  }
   if (runner === "inline") pin(Math.min(1, cores - 1));
   const plan: Plan = { lab, threshold, runner, rounds };
   const reports: Record<string, PathReport> = {};
