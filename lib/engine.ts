@@ -7,7 +7,7 @@
 import { Book } from "./book/book.ts";
 import { type FeedEndpoint, type OrderEndpoint, parseFeed, parseOrders } from "./endpoint.ts";
 import { Feed } from "./feed/feed.ts";
-import { CONTROL, SEAT } from "./layout.ts";
+import { CONTROL, RING, SEAT } from "./layout.ts";
 import { Breakdown } from "./measure/breakdown.ts";
 import { formatCount } from "./measure/format.ts";
 import { drawTable, fieldsTable, type InspectContext, picture, pictured } from "./measure/print.ts";
@@ -312,6 +312,14 @@ function gapsTable(gaps: GapNote[]): string {
 const SEAT_EVENTS = 8192;
 const SEAT_ORDERS = 1024;
 const SEAT_HEARTBEAT = SEAT.heartbeat / 4;
+const SEAT_HEAD = (SEAT.bytes + RING.head) / 4;
+const SEAT_TAIL = (SEAT.bytes + RING.tail) / 4;
+
+/** Events in a seat's ring that the strategy has not taken yet. */
+export function backlog(seat: Seat): number {
+  const { u32 } = seat.memory;
+  return (Atomics.load(u32, SEAT_TAIL) - Atomics.load(u32, SEAT_HEAD)) >>> 0;
+}
 
 /** A seat's heartbeat: it stands still when the strategy no longer answers. */
 export function heartbeat(seat: Seat): number {

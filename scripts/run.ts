@@ -37,6 +37,7 @@ function url(script: string): string {
 
 async function inline(engine: Engine, { script, params }: Settings, signal: AbortSignal): Promise<void> {
   if (engine.feed.endpoint.cpu >= 0) pin(engine.feed.endpoint.cpu);
+  Deno.permissions.revokeSync({ name: "run" }); // it was for isolated scripts; this one needs no processes
   const { default: strategy } = await import(url(script)) as { default: Strategy };
   await runInline(engine, strategy, { params, signal });
 }
@@ -48,7 +49,7 @@ async function isolated(engine: Engine, { script, params }: Settings, signal: Ab
     while (engine.ended === 0 && run.alive && !signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await new Promise((resolve) => setTimeout(resolve, 50)); // the last acknowledgements
+    await run.settle();
   })();
   await Promise.race([stopped, ended, run.ended]);
   const { killed, code } = await run.stop();
@@ -66,7 +67,7 @@ async function main(): Promise<void> {
       await (runner === "inline" ? inline : isolated)(engine, settings, stop.signal);
     } finally {
       engine.stop();
-      report(engine);
+      if (engine.loops > 0) report(engine);
       if (hgrm) await Deno.writeTextFile(hgrm, engine.breakdown.loop.toHgrm());
     }
   } catch (error) {

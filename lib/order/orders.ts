@@ -51,6 +51,9 @@ export function readOrderCounters(control: SharedMemory): OrderCounters {
   return readCounters(control, CONTROL.order, ORDER_STATS, NAMES);
 }
 
+/** Enough for V8's optimising compiler; they take some milliseconds, before the first event. */
+const REHEARSALS = 20_000;
+
 /** Order entry of an inline strategy: one native call an order. Scaled integers. */
 export class InlineOrders implements RunnerOrders {
   #handle: Deno.PointerValue;
@@ -68,6 +71,22 @@ export class InlineOrders implements RunnerOrders {
   constructor(handle: Deno.PointerValue, control: SharedMemory) {
     this.#handle = handle;
     this.#queuedBytes = () => control.f64[(CONTROL.order + ORDER_STATS.queued_bytes) / 8]!;
+  }
+
+  /**
+   * Rehearses an order until V8 has compiled the way to the native call: interpreted, that call alone costs about a
+   * microsecond, and orders are too rare to become hot by themselves. Nothing is sent: the handle is null meanwhile.
+   */
+  rehearse(): void {
+    const handle = this.#handle;
+    this.#handle = null;
+    for (let i = 1; i <= REHEARSALS; i++) {
+      this.buy(i, 1);
+      this.sell(i, 1);
+      this.#note(i);
+    }
+    this.#states.clear();
+    this.#handle = handle;
   }
 
   /** Buys. The id (from 1), or a negative errno when a check refused it. */

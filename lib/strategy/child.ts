@@ -33,6 +33,8 @@ export interface ChildOptions {
 
 const SLEEP_US = 10_000;
 const options = JSON.parse(Deno.args[0]!) as ChildOptions;
+// Ctrl-C reaches every process of a terminal; it is the runner's to tell this one to stop.
+Deno.addSignalListener("SIGINT", () => {});
 const symbols = seatNative();
 check(symbols.hp_die_with(options.parent), symbols); // also while the script is in a loop of its own
 const seat = new SharedMemory(options.seat.bytes);
@@ -56,11 +58,20 @@ export function serve<P extends Params>(strategy: Strategy<P>): void {
     update,
     new Book(bookMemory),
     orders,
-    withParams(strategy, options.params),
+    params(strategy),
   );
   handlers.start({ priceScale: seat.f64[SEAT.price_scale / 8]!, qtyScale: seat.f64[SEAT.qty_scale / 8]! });
   turn(handlers, events, update);
   handlers.stop();
+}
+
+function params<P extends Params>(strategy: Strategy<P>): P {
+  try {
+    return withParams(strategy, options.params);
+  } catch (error) {
+    console.error((error as Error).message); // a person's slip of the pen: where in our code it showed is no help
+    Deno.exit(1);
+  }
 }
 
 function turn<P extends Params>(handlers: Handlers<P>, events: EventRing, update: Update): void {

@@ -31,6 +31,11 @@ export class OrderStates {
     this.#states[slot] = ORDER_STATES.indexOf(state as (typeof ORDER_STATES)[number]);
   }
 
+  /** Forgets every order. */
+  clear(): void {
+    this.#ids.fill(0);
+  }
+
   /** The state last noted; `"unknown"` for an id never seen or long gone. */
   get(id: number): OrderState {
     const slot = id % 1024;

@@ -1,4 +1,5 @@
 /** The inline runner: the thread that receives is the thread that decides. @module */
+import { setImmediate } from "node:timers";
 import type { Engine } from "../engine.ts";
 import { KIND } from "../layout.ts";
 import { native } from "../native.ts";
@@ -49,6 +50,7 @@ export async function runInline<P extends Params>(
     withParams(strategy, options.params ?? {}),
   );
   const untilEnd = options.untilEnd ?? true;
+  inlineOrders.rehearse();
   engine.connect();
   handlers.start({ priceScale: book.priceScale, qtyScale: book.qtyScale });
   try {
@@ -62,7 +64,7 @@ export async function runInline<P extends Params>(
       const now = performance.now();
       if (engine.loops !== before) quietSince = now;
       else if (options.quietMs && now - quietSince > options.quietMs) return "quiet";
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await new Promise((resolve) => setImmediate(resolve)); // 5 µs; setTimeout(0) would take 2 ms
     }
   } finally {
     handlers.stop();

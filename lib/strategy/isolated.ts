@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Engine, heartbeat, type Seat } from "../engine.ts";
+import { backlog, Engine, heartbeat, type Seat } from "../engine.ts";
 import { pictured } from "../measure/print.ts";
 import { check, LIBRARY, native } from "../native.ts";
 import type { ChildOptions } from "./child.ts";
@@ -34,6 +34,8 @@ export interface IsolatedEnd {
 const CHILD = new URL("./child.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const WATCH_MS = 50;
+/** How long the last orders may take to leave and to be acknowledged, ms. */
+const SETTLE_MS = 50;
 
 /**
  * A strategy running in its own process.
@@ -86,6 +88,13 @@ export class IsolatedRun implements AsyncDisposable {
   /** Events it has not taken yet were dropped this often. */
   get overruns(): number {
     return this.#engine.overruns;
+  }
+
+  /** Waits until it has taken every event there is and its orders have left, `ms` at most. */
+  async settle(ms = 1000): Promise<void> {
+    const deadline = performance.now() + ms;
+    while (this.alive && backlog(this.#seat) > 0 && performance.now() < deadline) await delay(5);
+    await delay(SETTLE_MS);
   }
 
   /** It answers: its loop runs. */

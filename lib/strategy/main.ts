@@ -45,7 +45,7 @@ export async function main<P extends Params>(strategy: Strategy<P>): Promise<voi
   const onSignal = () => stop.abort();
   try {
     const { feed, orders, params } = strategyArgs(Deno.args);
-    using engine = Engine.open({ feed, orders });
+    using engine = Engine.open({ feed, orders, connectLater: true });
     Deno.addSignalListener("SIGINT", onSignal);
     Deno.addSignalListener("SIGTERM", onSignal);
     await runInline(engine, strategy, { params, signal: stop.signal });
@@ -64,5 +64,6 @@ export function report(engine: Engine): void {
   const { sent, acked, failed, refused } = engine.orderCounters;
   console.log(engine.breakdown.toString());
   console.log(`${sent} orders sent, ${acked} acknowledged, ${failed} failed, ${refused} refused`);
+  if (engine.overruns) console.log(`${engine.overruns} events were not delivered: the strategy was too slow`);
   for (const trouble of engine.feed.troubles) console.log(trouble);
 }

@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +127,18 @@ static void take_order(struct hp_exchange *exchange, const struct lll_order *ord
 	order_log_add(&exchange->log, &row);
 }
 
+/*
+ * Acknowledging is off the way of the order: left to itself, TCP sends the acknowledgement within the client's
+ * send or our read, 1 to 2 us before we see the order. The kernel falls back to that mode now and then, so it is
+ * told again after every read.
+ */
+static void acknowledge_later(int fd)
+{
+	int off = 0;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+}
+
 int orders_read(struct hp_exchange *exchange)
 {
 	struct session *session = &exchange->session;
@@ -151,5 +165,6 @@ int orders_read(struct hp_exchange *exchange)
 		take_order(exchange, &order, now);
 	}
 	memmove(session->orders, at, session->held);
+	acknowledge_later(session->fd);
 	return 0;
 }

@@ -60,8 +60,9 @@ async function runTypeScript(plan: Plan, engine: Engine): Promise<void> {
     await runInline(engine, largeTrade, { params, quietMs: QUIET_MS });
     return;
   }
-  await using _run = await runIsolated(engine, SCRIPT, { params });
+  await using run = await runIsolated(engine, SCRIPT, { params });
   await untilEnd(engine);
+  await run.settle();
 }
 
 async function runBaseline(plan: Plan, engine: Engine): Promise<void> {

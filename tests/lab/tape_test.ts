@@ -218,6 +218,19 @@ Deno.test("Tape.load() counts lines it cannot use, keeps the first, and goes on"
   });
 });
 
+Deno.test("Tape.troubles names only what there was", () => {
+  const troubles = (line: string) =>
+    withFile([HEADER, ROW, line].join("\n"), (path) => {
+      using tape = Tape.load(path);
+      return [...tape.troubles].map((text) => text.split(";")[0]);
+    });
+  assert.deepEqual(troubles("?"), ["1 lines did not parse"]);
+  assert.deepEqual(troubles(ROW.replace("18640", "-1")), [
+    "1 lines had a price or amount that does not fit the wire",
+  ]);
+  assert.deepEqual(troubles(""), []);
+});
+
 // -- damaged files ----------------------------------------------------------------------------------------
 
 const row = fc.record({
