@@ -125,6 +125,12 @@ export class Engine implements Disposable {
     return readOrderCounters(this.#control);
   }
 
+  /** Every order that was sent is acknowledged or has failed. */
+  get ordersSettled(): boolean {
+    const { sent, acked, failed } = this.orderCounters;
+    return acked + failed >= sent;
+  }
+
   /** Turns that brought a record. */
   get loops(): number {
     return this.#control.f64[CONTROL.loops / 8]!;

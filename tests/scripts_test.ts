@@ -7,7 +7,7 @@ import { deno, type Ended, ENV, ROOT, run } from "./process.ts";
 import { until } from "./wire.ts";
 
 const LARGE_TRADE = "scripts/strategies/large_trade.ts";
-const THRESHOLD = "--threshold=3e7"; // exceeded by about one update in a hundred of the seeded market
+const THRESHOLD = "--threshold=3e10"; // exceeded by about one update in a hundred of the seeded market
 
 /** `scripts/exchange.ts` in a namespace of a pair, stopped at the end of its scope. */
 class ExchangeScript implements AsyncDisposable {

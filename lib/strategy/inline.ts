@@ -23,8 +23,8 @@ export type InlineEnd = "end" | "quiet" | "aborted";
 
 /** How long the loop keeps the thread before timers and signals get a turn, ms. */
 const YIELD_MS = 100;
-/** How long the last orders may take to be acknowledged, ms. */
-const SETTLE_MS = 50;
+/** How long the last orders may take to be acknowledged, ms: TCP may delay an acknowledgement by 200. */
+const SETTLE_MS = 250;
 
 /**
  * Runs a strategy in the thread that receives.
@@ -74,8 +74,7 @@ export async function runInline<P extends Params>(
 /** Lets the last orders be acknowledged before the engine is closed. */
 function settle<P extends Params>(engine: Engine, handlers: Handlers<P>): void {
   for (const deadline = performance.now() + SETTLE_MS; performance.now() < deadline;) {
-    const { sent, acked, failed, cancelled } = engine.orderCounters;
-    if (acked + failed + cancelled >= sent) return;
+    if (engine.ordersSettled) return;
     const kind = engine.next();
     if (kind > 0) handlers.dispatch(kind);
   }

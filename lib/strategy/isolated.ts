@@ -34,8 +34,8 @@ export interface IsolatedEnd {
 const CHILD = new URL("./child.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const WATCH_MS = 50;
-/** How long the last orders may take to leave and to be acknowledged, ms. */
-const SETTLE_MS = 50;
+/** How long the last orders may take to be acknowledged, ms: TCP may delay an acknowledgement by 200. */
+const SETTLE_MS = 250;
 
 /**
  * A strategy running in its own process.
@@ -94,7 +94,7 @@ export class IsolatedRun implements AsyncDisposable {
   async settle(ms = 1000): Promise<void> {
     const deadline = performance.now() + ms;
     while (this.alive && backlog(this.#seat) > 0 && performance.now() < deadline) await delay(5);
-    await delay(SETTLE_MS);
+    for (let waited = 0; waited < SETTLE_MS && !this.#engine.ordersSettled; waited += 5) await delay(5);
   }
 
   /** It answers: its loop runs. */

@@ -128,9 +128,9 @@ static void take_order(struct hp_exchange *exchange, const struct lll_order *ord
 }
 
 /*
- * Acknowledging is off the way of the order: left to itself, TCP sends the acknowledgement within the client's
- * send or our read, 1 to 2 us before we see the order. The kernel falls back to that mode now and then, so it is
- * told again after every read.
+ * Acknowledging is off the way of the order: left to itself, TCP sends the acknowledgement within the
+ * client's send or our read, 1 to 2 us before we see the order. The kernel falls back to that mode now and
+ * then, so it is told again after every read.
  */
 static void acknowledge_later(int fd)
 {

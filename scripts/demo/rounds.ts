@@ -1,9 +1,9 @@
 /** The demo's rounds: one exchange session each, TypeScript and C decisions taking turns. @module */
 import {
-  Breakdown,
+  type Breakdown,
   type Engine,
   type FeedCounters,
-  Histogram,
+  type Histogram,
   type Lab,
   runInline,
   runIsolated,
