@@ -18,6 +18,7 @@ export const SYMBOLS = {
     ],
     result: "i32",
   },
+  hp_last_errno: { parameters: [], result: "i32" },
   hp_clock_now: { parameters: [], result: "f64" },
   hp_pin: { parameters: ["i32"], result: "i32" },
   hp_histogram_record: {
@@ -219,6 +220,7 @@ export const SEAT_SYMBOLS = {
   hp_abi_version: SYMBOLS.hp_abi_version,
   hp_pin: SYMBOLS.hp_pin,
   hp_last_error: SYMBOLS.hp_last_error,
+  hp_last_errno: SYMBOLS.hp_last_errno,
   hp_join: SYMBOLS.hp_join,
   hp_wake_open: SYMBOLS.hp_wake_open,
   hp_die_with: SYMBOLS.hp_die_with,
@@ -316,9 +318,9 @@ export function check(result: number, symbols?: Pick<Native, "hp_last_error">): 
 /** Turns a null handle into a {@linkcode NativeError}. */
 export function checkHandle(
   handle: Deno.PointerValue,
-  symbols?: Pick<Native, "hp_last_error">,
+  symbols: Pick<Native, "hp_last_error" | "hp_last_errno"> = native(),
 ): Deno.PointerObject {
-  if (handle === null) throw new NativeError(lastError(symbols), 0);
+  if (handle === null) throw new NativeError(lastError(symbols), symbols.hp_last_errno());
   return handle;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The whole loop on every receive path, and where its time goes.
  *
- *   deno task demo [--json] [--data FILE] [--paths udp,uring,xdp] [--runner inline|isolated] [--rounds 3]
+ *   deno task demo [--json] [--data FILE] [--paths udp,uring,xdp] [--runner inline|isolated] [--rounds 5]
  *                  [--rate 20000] [--datagrams 20000] [--seed 1]
  *
  * Raises the lab, starts the exchange in one namespace, and for every path runs rounds of the large-trade strategy in
@@ -23,7 +23,7 @@ function configure() {
       data: { type: "string", default: Deno.env.get("HOTPATH_DATA") ?? "" },
       paths: { type: "string", default: "udp,uring,xdp" },
       runner: { type: "string", default: navigator.hardwareConcurrency < 4 ? "inline" : "isolated" },
-      rounds: { type: "string", default: "3" },
+      rounds: { type: "string", default: "5" },
       rate: { type: "string", default: "20000" },
       datagrams: { type: "string", default: "20000" },
       seed: { type: "string", default: "1" },

@@ -94,7 +94,8 @@ export class IsolatedRun implements AsyncDisposable {
   async settle(ms = 1000): Promise<void> {
     const deadline = performance.now() + ms;
     while (this.alive && backlog(this.#seat) > 0 && performance.now() < deadline) await delay(5);
-    for (let waited = 0; waited < SETTLE_MS && !this.#engine.ordersSettled; waited += 5) await delay(5);
+    await delay(5); // the engine takes the last requests
+    for (let waited = 5; waited < SETTLE_MS && !this.#engine.ordersSettled; waited += 5) await delay(5);
   }
 
   /** It answers: its loop runs. */

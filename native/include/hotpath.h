@@ -388,6 +388,8 @@ struct hp_exchange;
 HP_API int32_t hp_abi_version(void);
 /* Copies the last error's sentence of this thread (UTF-8, no NUL counted); returns its length. */
 HP_API int32_t hp_last_error(char *out, int32_t size);
+/* The positive errno of that error: for calls that return NULL. 0: none yet. */
+HP_API int32_t hp_last_errno(void);
 /* CLOCK_MONOTONIC_RAW-calibrated time since the library was loaded, ns. */
 HP_API double hp_clock_now(void);
 /* Pins the calling thread to a core. 0 or -errno. */

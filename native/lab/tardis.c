@@ -234,19 +234,34 @@ static void note_bad(struct hp_tape_info *info, const struct tardis *file, struc
 	append_text(info->first_bad, sizeof(info->first_bad), line);
 }
 
-/* First pass: how many rows there are and the most decimals of an amount. Returns 10^decimals. */
+static int same_instrument(const struct row *row, const struct row *other)
+{
+	return same_text(row->symbol, other->symbol) && same_text(row->exchange, other->exchange);
+}
+
+/* Off the wire whatever the quantity scale is: such a row does not set it either. */
+static int is_off(const struct row *row)
+{
+	return row->price.off || row->price.units <= 0 || row->price.units > EXACT_MAX || row->amount.off;
+}
+
+/*
+ * First pass: how many rows there are and the most decimals of an amount, over the rows the tape will take.
+ * Returns 10^decimals.
+ */
 static int64_t learn_scale(struct tardis file, size_t *rows)
 {
 	int32_t decimals = 0;
 	int64_t scale = 1;
 	struct text line;
-	struct row row;
+	struct row first = {0}, row;
 
 	*rows = 0;
 	while (take_line(&file, &line)) {
-		if (parse_row(&file, line, &row))
+		if (parse_row(&file, line, &row) || is_off(&row) || (*rows && !same_instrument(&row, &first)))
 			continue;
-		++*rows;
+		if (!(*rows)++)
+			first = row;
 		if (row.amount.decimals > decimals)
 			decimals = row.amount.decimals;
 	}
@@ -261,9 +276,7 @@ static int scale_row(const struct row *row, int64_t qty_scale, struct tape_recor
 	int64_t unit = 1000000 / qty_scale; /* exact: no amount has more decimals than the scale */
 	int64_t qty = row->amount.units / unit;
 
-	if (row->price.off || row->price.units <= 0 || row->price.units > EXACT_MAX)
-		return -ERANGE;
-	if (row->amount.off || qty < 0 || qty > INT32_MAX)
+	if (is_off(row) || qty < 0 || qty > INT32_MAX)
 		return -ERANGE;
 	*out = (struct tape_record){
 		.price = row->price.units, .qty = (int32_t)qty, .flags = (uint8_t)row->flags};
@@ -283,9 +296,7 @@ static int fill(struct hp_tape *tape, struct tardis *file, int64_t qty_scale)
 		if (!line.len)
 			continue; /* a blank line says nothing, the last one least of all */
 		/* Another instrument's rows would be mixed into this one's book. */
-		if (parse_row(file, line, &row) ||
-		    (tape->count &&
-		     !(same_text(row.symbol, first.symbol) && same_text(row.exchange, first.exchange)))) {
+		if (parse_row(file, line, &row) || (tape->count && !same_instrument(&row, &first))) {
 			info->bad_lines++;
 			note_bad(info, file, line);
 			continue;

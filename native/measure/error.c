@@ -15,6 +15,7 @@
 #define SENTENCE_BYTES 512
 
 static _Thread_local char sentence[SENTENCE_BYTES];
+static _Thread_local int last_code;
 
 int fail(int code, const char *format, ...)
 {
@@ -23,7 +24,13 @@ int fail(int code, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
+	last_code = code;
 	return -code;
+}
+
+HP_API int32_t hp_last_errno(void)
+{
+	return last_code;
 }
 
 /* The NUL is written where there is room for it, so that C callers may treat `out` as a string. */

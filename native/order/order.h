@@ -9,7 +9,7 @@
 #include "hotpath.h"
 
 #define ORDER_BUFFER  (64 * 1024) /* bytes a slow peer may hold back before orders are refused */
-#define ORDER_TRACKED 1024	  /* orders whose acknowledgement is still awaited */
+#define ORDER_TRACKED 8192	  /* orders whose acknowledgement is awaited: peers may delay it by 200 ms */
 
 /* What is to be sent; prices and quantities scaled, times ns since the Unix epoch. */
 struct order {

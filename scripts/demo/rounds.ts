@@ -53,6 +53,8 @@ export interface PathRounds {
 
 const SCRIPT = new URL("../strategies/large_trade.ts", import.meta.url).href;
 const QUIET_MS = 3000;
+/** A quiet wire is looked at this often before TypeScript gets a turn: up to a millisecond in one call. */
+const SPIN_TURNS = 4096;
 
 async function runTypeScript(plan: Plan, engine: Engine): Promise<void> {
   const params = { threshold: plan.threshold / 1e6 };
@@ -96,6 +98,7 @@ async function round(
     wait: plan.runner === "isolated" && navigator.hardwareConcurrency < 4 ? "block" : "spin",
     cpu: plan.runner === "isolated" ? 1 : -1,
     connectLater: true,
+    spinTurns: SPIN_TURNS,
   });
   try {
     await run(plan, engine);

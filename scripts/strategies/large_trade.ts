@@ -24,13 +24,11 @@ const strategy = defineStrategy({
     const top = isBid ? bid * update.bidQty : ask * update.askQty;
     const change = update.price * update.qty - top;
     const limit = params.threshold * 1e6; // prices are scaled by 1e6
-    if (change > limit) {
-      if (isBid) orders.buy(ask, params.qty);
-      else orders.sell(bid, params.qty);
-    } else if (change < -limit) {
-      if (isBid) orders.buy(bid, params.qty);
-      else orders.sell(ask, params.qty);
-    }
+    if (change <= limit && change >= -limit) return;
+    const price = change > limit === isBid ? ask : bid; // the other side's top when it grew, this side's when it shrank
+    if (price === 0) return; // that side is empty
+    if (isBid) orders.buy(price, params.qty);
+    else orders.sell(price, params.qty);
   },
 });
 

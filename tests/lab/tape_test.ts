@@ -296,3 +296,19 @@ Deno.test("Tape.load() makes of a damaged file what another parser makes of it",
     { numRuns: 500 },
   );
 });
+
+Deno.test("Tape.load() takes the quantity scale from the rows it keeps, not from those it refuses", () => {
+  const tiny = ROW.replace(/,18640$/, ",0.00000001");
+  const other = ROW.replace("BTC-PERPETUAL", "ETH-PERPETUAL").replace(/,18640$/, ",1.5");
+  withFile([HEADER, ROW, tiny, other, ROW].join("\n"), (path) => {
+    using tape = Tape.load(path);
+    const { records, qtyScale, offScale, badLines } = tape.info;
+    assert.deepEqual({ records, qtyScale, offScale, badLines }, {
+      records: 2,
+      qtyScale: 1,
+      offScale: 1,
+      badLines: 1,
+    });
+    assert.equal(tape.read()[1], 18640);
+  });
+});

@@ -168,10 +168,10 @@ static void off_scale_rows_are_counted(void)
 	CHECK_EQ(info.first_bad_line, 3);
 	CHECK(!strcmp(info.first_bad, "x,Y,1,100,false,bid,0,1"));
 	hp_tape_close(tape);
-	/* Finer than the wire's finest: the scale stops at 1e6 and such amounts are left out. */
+	/* Finer than the wire's finest, 1e6: such an amount is left out, and does not set the scale. */
 	tape = load_text(HEADER ROW("1", "0.1234567") ROW("1", "0.5"), &info);
 	CHECK(tape);
-	CHECK_EQ(info.qty_scale, 1e6);
+	CHECK_EQ(info.qty_scale, 10);
 	CHECK_EQ(info.off_scale, 1);
 	hp_tape_close(tape);
 }
