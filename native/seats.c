@@ -40,15 +40,21 @@ static int push(struct seat *seat, const struct hp_event *event)
 	return 1;
 }
 
+/* As soon as there is room: the event that was lost may have been the last for long. */
+static void tell_overruns(struct hp_engine *engine, struct seat *seat)
+{
+	struct hp_event overrun = {
+		.kind = HP_EVENT_OVERRUN, .seq = engine->book->seq, .detail = seat->overruns};
+
+	if (!seat->overruns || !push(seat, &overrun))
+		return;
+	seat->overruns = 0;
+	wake_sleeper(seat->events);
+}
+
 static void deliver(struct hp_engine *engine, struct seat *seat, const struct hp_event *event)
 {
-	if (seat->overruns) {
-		struct hp_event overrun = {
-			.kind = HP_EVENT_OVERRUN, .seq = event->seq, .detail = seat->overruns};
-
-		if (push(seat, &overrun))
-			seat->overruns = 0;
-	}
+	tell_overruns(engine, seat);
 	if (seat->overruns || !push(seat, event)) {
 		seat->overruns++;
 		seat->events->dropped++;
@@ -139,6 +145,8 @@ int seats_serve(struct hp_engine *engine)
 			store_release(&seat->state, SEAT_FREE);
 		if (state != SEAT_TAKEN)
 			continue;
+		if (seat->overruns)
+			tell_overruns(engine, seat);
 		uint32_t waiting = load_acquire(&seat->orders->tail) - seat->order_head;
 
 		/* A producer that claims more than the ring holds is lying: none of it is an order. */

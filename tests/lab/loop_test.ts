@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Engine, Lab, runInline, type RxPath, Tape } from "hotpath";
+import { type Engine, KIND, Lab, runInline, type RxPath, Tape } from "hotpath";
 import { BINANCE, noData, noNamespaces, testWhen } from "../fixture.ts";
 import { assertSides, bookOf, mapsOf, type Sides, sidesOf } from "../reference.ts";
 import { until } from "../wire.ts";
@@ -149,6 +149,18 @@ testWhen(noNamespaces(), "Exchange paced as recorded, or flat out, plays the sam
     if (engine.feed.counters.lost === 0) assertSides(sidesOf(engine.book), bookOf(tape));
   }
 });
+
+testWhen(
+  noNamespaces(),
+  "Engine.runArmed() gives up after a quiet time, not after a long session",
+  async () => {
+    using tape = Tape.generate({ seed: 8, records: 3000, levels: 50 });
+    await using lab = await Lab.up({ data: tape, pace: { rate: 1500 } }); // about 400 ms
+    using engine = lab.open("udp", { connectLater: true });
+    assert.equal(engine.connect().runArmed(100), KIND.END);
+    assert.equal(engine.runArmed(50), KIND.NONE);
+  },
+);
 
 testWhen(noNamespaces(), "Lab.down() leaves a tape that was given to it open", async () => {
   using tape = Tape.generate({ records: 100, levels: 10 });

@@ -226,7 +226,11 @@ testWhen(noNamespaces(), "runIsolated() says why a script does not start", async
     options: { startMs?: number; params?: Record<string, unknown> },
     why: RegExp,
   ][] = [
-    ["throw new Error('at import: expected in this test')", {}, /its process ended with code 1/],
+    [
+      "throw new Error('at import: expected in this test'); export default {};",
+      {},
+      /its process ended with code 1/,
+    ],
     [
       "export default { onStart() { throw new Error('in onStart: expected in this test') } }",
       {},
@@ -300,7 +304,8 @@ testWhen(noNamespaces(), "IsolatedRun counts events a slow script missed, and te
   const { overruns } = JSON.parse(await program.line("end "));
   assert.ok(overruns > 0);
   assert.equal(told.overrun, overruns, "every event that was not delivered was told of");
-  assert.equal(told.seen + told.overrun, 20_200);
+  const others = told.seen + told.overrun - 20_200; // the session's end and the link's may be among the missed
+  assert.ok(others >= 0 && others <= 2, `${others} events too many`);
   assert.ok(told.ordered);
 });
 
