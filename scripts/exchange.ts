@@ -5,7 +5,8 @@
  *                      [--if NAME] [--netns NAME] [--rate 20000 | --recorded 1 | --flat] [--datagrams 0] [--pack 5]
  *                      [--loss 0] [--duplicate 0] [--reorder 0] [--seed 1] [--log orders.csv] [--once] [--cpu -1]
  *
- * Waits for an order-entry connection, sends the snapshot, then the rest, and logs every order (trigger → latency).
+ * Waits for an order-entry connection, sends the snapshot, then the rest, and logs every order (trigger → latency) to
+ * the CSV; --log= logs none.
  * Ends with Ctrl-C, or with --once after one session.
  */
 import { parseArgs } from "node:util";
@@ -68,7 +69,7 @@ function configure(args: string[]) {
       reorder: number("reorder", 0),
       seed: number("seed", 1),
       cpu: number("cpu", -1),
-      log: values.log ?? "",
+      log: values.log ?? "orders.csv",
       once: values.once,
     },
   };

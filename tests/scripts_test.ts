@@ -19,7 +19,7 @@ class ExchangeScript implements AsyncDisposable {
     const { exchange: name } = pair;
     const where = ["--if", name, "--netns", name, "--listen", "10.77.0.1"];
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "--no-prompt", "-P=exchange", "scripts/exchange.ts", ...where, ...args],
+      args: ["run", "-q", "--no-prompt", "-P=exchange", "scripts/exchange.ts", ...where, "--log=", ...args],
       cwd: ROOT,
       stdout: "piped",
       env: ENV,
@@ -202,7 +202,7 @@ testWhen(
       ["exchange", ["scripts/exchange.ts", "--port", "1"], /run again with --allow-net=239\.255\.0\.1:1$/],
       ["exchange", ["scripts/exchange.ts", "--data", "/no/such"], /"\/no\/such"/],
       ["exchange", ["scripts/exchange.ts", "--loss", "much"], /^Cannot use --loss=much: a number is needed$/],
-      ["exchange", ["scripts/exchange.ts", "--if", "none0"], /interface "none0"/],
+      ["exchange", ["scripts/exchange.ts", "--log=", "--if", "none0"], /interface "none0"/],
       [
         "exchange",
         ["scripts/exchange.ts", "--log", "/tmp/elsewhere.csv"],
