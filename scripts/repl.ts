@@ -8,6 +8,8 @@
  * user namespace (udp and uring; xdp needs root).
  */
 import { sweep } from "hotpath";
+import { denoProgram } from "../lib/strategy/program.ts";
+import { unshareArgs } from "./user_namespace.ts";
 
 const PRELUDE = new URL("../repl/prelude.ts", import.meta.url).href;
 const CONFIG = new URL("../deno.json", import.meta.url).pathname;
@@ -28,21 +30,13 @@ function configure() {
   return { args, history: Deno.env.get("DENO_REPL_HISTORY") ?? `${home}/.hotpath_history` };
 }
 
-/** The program by its path where that is granted, by its name otherwise (a wrapper on PATH). */
-function denoCommand(): string {
-  const path = Deno.execPath();
-  return Deno.permissions.querySync({ name: "run", command: path }).state === "granted" ? path : "deno";
-}
-
 function start({ args, history }: ReturnType<typeof configure>): Deno.ChildProcess {
   const options = { env: { DENO_REPL_HISTORY: history } };
-  if (Deno.uid() === 0) return new Deno.Command(denoCommand(), { ...options, args }).spawn();
+  if (Deno.uid() === 0) return new Deno.Command(denoProgram(), { ...options, args }).spawn();
   console.log(
     "Not root: this is an unprivileged user namespace; udp and uring work, xdp needs root (`sudo`).",
   );
-  const inside = ["sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh", denoCommand(), ...args];
-  const flags = ["--user", "--map-root-user", "--net", "--mount"];
-  return new Deno.Command("unshare", { ...options, args: [...flags, ...inside] }).spawn();
+  return new Deno.Command("unshare", { ...options, args: unshareArgs([denoProgram(), ...args]) }).spawn();
 }
 
 async function main(): Promise<void> {

@@ -7,6 +7,7 @@
  * --NAME=VALUE sets a parameter of the strategy. Ends with the session or Ctrl-C, then prints the breakdown.
  */
 import { Engine, pin, report, runInline, runIsolated, type Strategy, strategyArgs } from "hotpath";
+import { scriptUrl } from "../lib/strategy/program.ts";
 
 interface Settings {
   script: string;
@@ -31,19 +32,15 @@ function configure(args: string[]): Settings {
   return { script, feed, orders, runner, hgrm: typeof hgrm === "string" ? hgrm : undefined, params };
 }
 
-function url(script: string): string {
-  return script.startsWith("file:") ? script : new URL(script, `file://${Deno.cwd()}/`).href;
-}
-
 async function inline(engine: Engine, { script, params }: Settings, signal: AbortSignal): Promise<void> {
   if (engine.feed.endpoint.cpu >= 0) pin(engine.feed.endpoint.cpu);
   Deno.permissions.revokeSync({ name: "run" }); // it was for isolated scripts; this one needs no processes
-  const { default: strategy } = await import(url(script)) as { default: Strategy };
+  const { default: strategy } = await import(scriptUrl(script)) as { default: Strategy };
   await runInline(engine, strategy, { params, signal });
 }
 
 async function isolated(engine: Engine, { script, params }: Settings, signal: AbortSignal): Promise<void> {
-  const run = await runIsolated(engine, url(script), { params });
+  const run = await runIsolated(engine, script, { params });
   const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
   const ended = (async () => {
     while (engine.ended === 0 && run.alive && !signal.aborted) {

@@ -59,7 +59,6 @@ export class InlineOrders implements RunnerOrders {
   #handle: Deno.PointerValue;
   readonly #order = native().hp_engine_order;
   readonly #states = new OrderStates();
-
   readonly #queuedBytes: () => number;
 
   /**

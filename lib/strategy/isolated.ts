@@ -8,6 +8,7 @@ import { backlog, Engine, heartbeat, type Seat } from "../engine.ts";
 import { pictured } from "../measure/print.ts";
 import { check, LIBRARY, native } from "../native.ts";
 import type { ChildOptions } from "./child.ts";
+import { denoProgram, scriptUrl } from "./program.ts";
 
 /** How an isolated run is started. */
 export interface IsolatedOptions {
@@ -182,14 +183,7 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** This very program where that is allowed, else the `deno` that `--allow-run=deno` names. */
-function denoProgram(): string {
-  const path = Deno.execPath();
-  return Deno.permissions.querySync({ name: "run", command: path }).state === "granted" ? path : "deno";
-}
-
 function spawn(options: ChildOptions, script: string): Deno.ChildProcess {
-  const url = script.startsWith("file:") ? script : new URL(script, `file://${Deno.cwd()}/`).href;
   const args = [
     "run",
     "--quiet",
@@ -207,7 +201,7 @@ function spawn(options: ChildOptions, script: string): Deno.ChildProcess {
   }).spawn();
   // The main module comes through stdin, so that its static imports are the module graph: no read permission needed.
   const entry = `import { serve } from ${JSON.stringify(CHILD)};\n` +
-    `import strategy from ${JSON.stringify(url)};\nserve(strategy);\n`;
+    `import strategy from ${JSON.stringify(scriptUrl(script))};\nserve(strategy);\n`;
   const writer = process.stdin.getWriter();
   writer.write(new TextEncoder().encode(entry)).then(() => writer.close()).catch(() => {
     // The process ended before it read: its status says so.

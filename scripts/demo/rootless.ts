@@ -1,8 +1,5 @@
 /** Without root: the same demo inside an unprivileged user namespace. @module */
-
-/** `ip netns` keeps its names in /run, which is not ours outside. */
-const OWN_RUN = "mount -t tmpfs tmpfs /run";
-const UNSHARE = ["--user", "--map-root-user", "--net", "--mount", "sh", "-c"];
+import { unshareArgs } from "../user_namespace.ts";
 
 /**
  * Does nothing and returns false for root. Otherwise runs this very command again as root of a user, mount and network
@@ -21,7 +18,7 @@ export async function inUserNamespace(say: (line: string) => void): Promise<bool
   const demo = new URL("../demo.ts", import.meta.url).pathname;
   const again = [Deno.execPath(), "run", "-q", "-P=lab", demo, ...Deno.args, ...paths];
   const { code } = await new Deno.Command("unshare", {
-    args: [...UNSHARE, `${OWN_RUN} && exec "$@"`, "sh", ...again],
+    args: unshareArgs(again),
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
@@ -32,7 +29,7 @@ export async function inUserNamespace(say: (line: string) => void): Promise<bool
 
 /** Its own attempt, so that a refusal is told from a demo that fails inside. */
 async function tryNamespace(): Promise<void> {
-  const { success, stderr } = await new Deno.Command("unshare", { args: [...UNSHARE, OWN_RUN] }).output();
+  const { success, stderr } = await new Deno.Command("unshare", { args: unshareArgs() }).output();
   if (success) return;
   const why = new TextDecoder().decode(stderr).trim().split("\n")[0];
   throw new Error(
