@@ -18,10 +18,12 @@ export {
   type FeedEndpoint,
   type OrderEndpoint,
   type OrderVia,
+  type PacketRing,
   parseFeed,
   parseOrders,
   type RxPath,
   type Wait,
+  type XdpMode,
 } from "./lib/endpoint.ts";
 export * from "./lib/engine.ts";
 export * from "./lib/feed/feed.ts";

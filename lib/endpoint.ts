@@ -6,14 +6,25 @@
  */
 
 /** A receive path: how datagrams reach the loop. */
-export type RxPath = "udp" | "uring" | "xdp";
+export type RxPath = "udp" | "uring" | "xdp" | "packet" | "tap" | "pcap";
 /** What the loop does when nothing is there: spin, spin with the driver polled, or sleep. */
 export type Wait = "spin" | "busy-poll" | "block";
+/** How AF_XDP gets its frames. */
+export type XdpMode = "auto" | "copy" | "zero-copy";
+/** Which AF_PACKET ring. */
+export type PacketRing = "v2" | "v3";
 /** How an order leaves: `send(2)` or an io_uring submission. */
 export type OrderVia = "send" | "uring";
 
 /** Receive paths in the order of `enum hp_rx_path`. */
-export const RX_PATHS = ["udp", "uring", "xdp"] as const satisfies readonly RxPath[];
+export const RX_PATHS = [
+  "udp",
+  "uring",
+  "xdp",
+  "packet",
+  "tap",
+  "pcap",
+] as const satisfies readonly RxPath[];
 /** Wait modes in the order of `enum hp_wait`. */
 export const WAITS = ["spin", "busy-poll", "block"] as const satisfies readonly Wait[];
 /** Ways to send in the order of `enum hp_order_via`. */
@@ -27,20 +38,44 @@ export interface FeedEndpoint {
   port: number;
   /** Receive path. @default {"udp"} */
   via: RxPath;
-  /** Interface; needed by `xdp`. @default {""} */
+  /** Interface; needed by `packet`, `xdp` and `tap` (which makes it). @default {""} */
   if: string;
   /** Namespace name or file to open the socket in. @default {""} */
   netns: string;
-  /** NIC queue (`xdp`). @default {0} */
+  /** First NIC queue (`xdp`). @default {0} */
   queue: number;
+  /** Queues served from there on (`xdp`, `tap`). @default {1} */
+  queues: number;
   /** Core for the receiving thread; -1 does not pin. @default {-1} */
   cpu: number;
   /** What to do when nothing is there. @default {"spin"} */
   wait: Wait;
   /** Quantity scale of the feed, as the exchange states it. @default {1} */
   qtyScale: number;
-  /** Socket buffer in bytes; 0 is 8 MiB. @default {0} */
+  /** Socket buffer (or ring) in bytes; 0 is 8 MiB. @default {0} */
   rcvbuf: number;
+  /** Ask the kernel, driver or XDP metadata when each datagram arrived. @default {false} */
+  stamps: boolean;
+  /** Packets a round of busy polling may take; 0 is 64. @default {0} */
+  budget: number;
+  /** `xdp`: zero-copy where the driver has it ("auto"), or one of the two by name. @default {"auto"} */
+  mode: XdpMode;
+  /** `xdp`: bytes of a UMEM frame, 2048 or 4096. @default {2048} */
+  frame: number;
+  /** `xdp`: frames of the UMEM, a power of two. @default {4096} */
+  frames: number;
+  /** `xdp`: a second interface that shares the UMEM, `NAME` or `NAME@NAMESPACE`. @default {undefined} */
+  also: { if: string; netns: string } | undefined;
+  /** `packet`: "v2" delivers frame by frame (latency), "v3" by blocks (throughput). @default {"v2"} */
+  ring: PacketRing;
+  /** `packet`: fanout group shared with other sockets, 1 to 65535; 0 is none. @default {0} */
+  fanout: number;
+  /** `uring`: core of a kernel thread that submits (SQPOLL); -1 leaves it to the scheduler. @default {undefined} */
+  sqpoll: number | undefined;
+  /** `pcap`: the capture. @default {""} */
+  file: string;
+  /** `pcap`: times faster than recorded; "flat" does not wait. @default {1} */
+  speed: number | "flat";
 }
 
 /** An order-entry endpoint. */
@@ -55,7 +90,27 @@ export interface OrderEndpoint {
   netns: string;
 }
 
-const FEED_OPTIONS = ["via", "if", "netns", "queue", "cpu", "wait", "qty", "rcvbuf"];
+const FEED_OPTIONS = [
+  "via",
+  "if",
+  "netns",
+  "queue",
+  "cpu",
+  "wait",
+  "qty",
+  "rcvbuf",
+  "stamps",
+  "budget",
+];
+/** Options that belong to some paths only: on another they would be a wish nobody hears. */
+const PATH_OPTIONS: Record<RxPath, string[]> = {
+  udp: [],
+  uring: ["sqpoll"],
+  xdp: ["queues", "mode", "frame", "frames", "also"],
+  packet: ["ring", "fanout"],
+  tap: ["queues"],
+  pcap: ["file", "speed"],
+};
 const ORDER_OPTIONS = ["via", "netns"];
 
 function parse(text: string | URL, scheme: string, options: string[], example: string): URL {
@@ -116,8 +171,47 @@ export function netnsPath(name: string): string {
   return name === "" || name.startsWith("/") ? name : `/run/netns/${name}`;
 }
 
+function also(url: URL): FeedEndpoint["also"] {
+  const text = url.searchParams.get("also");
+  if (text === null) return undefined;
+  const [name = "", netns = ""] = text.split("@", 2);
+  if (name === "") {
+    throw new TypeError(`Cannot use also=${text} in "${url}": write also=IF or also=IF@NAMESPACE`);
+  }
+  return { if: name, netns: netnsPath(netns) };
+}
+
+function speed(url: URL): number | "flat" {
+  const text = url.searchParams.get("speed") ?? "1";
+  if (text === "flat") return text;
+  if (!/^\d+(\.\d+)?$/.test(text) || !(Number(text) > 0)) {
+    throw new TypeError(`Cannot use speed=${text} in "${url}": a number above 0, or flat, is needed`);
+  }
+  return Number(text);
+}
+
+/** What a path cannot do without, and what is not for it. */
+function refuseUnfit(feed: FeedEndpoint, url: URL): void {
+  const others = Object.entries(PATH_OPTIONS).filter(([path]) => path !== feed.via);
+  for (const key of url.searchParams.keys()) {
+    const paths = others.filter(([, options]) => options.includes(key)).map(([path]) => path);
+    if (paths.length > 0 && !PATH_OPTIONS[feed.via].includes(key)) {
+      throw new TypeError(`Cannot use ${key} in "${url}": it is an option of via=${paths.join(" and via=")}`);
+    }
+  }
+  if (["packet", "xdp", "tap"].includes(feed.via) && feed.if === "") {
+    throw new TypeError(`Cannot use via=${feed.via} in "${url}": it needs the interface, add if=NAME`);
+  }
+  if (feed.via === "pcap" && feed.file === "") {
+    throw new TypeError(`Cannot use via=pcap in "${url}": it needs the capture, add file=PATH`);
+  }
+}
+
 /**
- * Parses `udp://address:port?via=udp|uring|xdp&if=&queue=&cpu=&wait=spin|busy-poll|block&netns=&qty=&rcvbuf=`.
+ * Parses a feed's endpoint. Every path takes
+ * `udp://address:port?via=…&if=&netns=&queue=&cpu=&wait=spin|busy-poll|block&qty=&rcvbuf=&stamps=&budget=`; besides,
+ * `uring` takes `sqpoll=`, `xdp` takes `queues= mode= frame= frames= also=`, `packet` takes `ring= fanout=`, `tap` takes
+ * `queues=` and `pcap` takes `file= speed=`.
  *
  * @param text The endpoint.
  * @returns Every option, defaults filled in.
@@ -128,13 +222,14 @@ export function netnsPath(name: string): string {
  * import { parseFeed } from "hotpath";
  * import assert from "node:assert/strict";
  *
- * const feed = parseFeed("udp://239.255.0.1:12345?via=xdp&if=eth0");
+ * const feed = parseFeed("udp://239.255.0.1:12345?via=xdp&if=eth0&mode=zero-copy");
  * assert.equal(feed.via, "xdp");
  * assert.equal(feed.wait, "spin");
  * ```
  */
 export function parseFeed(text: string | URL): FeedEndpoint {
-  const url = parse(text, "udp", FEED_OPTIONS, "udp://239.255.0.1:12345?via=xdp&if=eth0");
+  const options = [...FEED_OPTIONS, ...new Set(Object.values(PATH_OPTIONS).flat())];
+  const url = parse(text, "udp", options, "udp://239.255.0.1:12345?via=xdp&if=eth0");
   const feed: FeedEndpoint = {
     address: url.hostname,
     port: Number(url.port),
@@ -142,14 +237,24 @@ export function parseFeed(text: string | URL): FeedEndpoint {
     if: url.searchParams.get("if") ?? "",
     netns: netnsPath(url.searchParams.get("netns") ?? ""),
     queue: integer(url, "queue", 0, 0),
+    queues: integer(url, "queues", 1, 1),
     cpu: integer(url, "cpu", -1, -1),
     wait: choice(url, "wait", WAITS, "spin"),
     qtyScale: integer(url, "qty", 1, 1),
     rcvbuf: integer(url, "rcvbuf", 0, 0),
+    stamps: choice(url, "stamps", ["0", "1"], "0") === "1",
+    budget: integer(url, "budget", 0, 0),
+    mode: choice(url, "mode", ["auto", "copy", "zero-copy"], "auto"),
+    frame: Number(choice(url, "frame", ["2048", "4096"], "2048")),
+    frames: integer(url, "frames", 4096, 64),
+    also: also(url),
+    ring: choice(url, "ring", ["v2", "v3"], "v2"),
+    fanout: integer(url, "fanout", 0, 0),
+    sqpoll: url.searchParams.has("sqpoll") ? integer(url, "sqpoll", -1, -1) : undefined,
+    file: url.searchParams.get("file") ?? "",
+    speed: speed(url),
   };
-  if (feed.via === "xdp" && feed.if === "") {
-    throw new TypeError(`Cannot use via=xdp in "${text}": it needs the interface, add if=NAME`);
-  }
+  refuseUnfit(feed, url);
   return feed;
 }
 

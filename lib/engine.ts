@@ -9,6 +9,7 @@ import { type FeedEndpoint, type OrderEndpoint, parseFeed, parseOrders } from ".
 import { Feed } from "./feed/feed.ts";
 import { CONTROL, RING, SEAT } from "./layout.ts";
 import { Breakdown } from "./measure/breakdown.ts";
+import { Histogram } from "./measure/histogram.ts";
 import { formatCount } from "./measure/format.ts";
 import { drawTable, fieldsTable, type InspectContext, picture, pictured } from "./measure/print.ts";
 import { check, native, SharedMemory } from "./native.ts";
@@ -55,6 +56,12 @@ export class Engine implements Disposable {
   readonly book: Book;
   /** Where the nanoseconds go. */
   readonly breakdown: Breakdown;
+  /** The feed's own stamp to the strategy's first order, or its return, ns: true where both share a clock. */
+  readonly oneWay: Histogram;
+  /** The receive stamp (`stamps=1`, or a capture's) to the datagram in hand, ns. */
+  readonly wireToHand: Histogram;
+  /** The datagram in hand to its order about to be handed to the kernel, ns: tick-to-trade seen from inside. */
+  readonly tickToSend: Histogram;
   /** Orders of a strategy that polls this engine itself (inline). Scaled integers. */
   readonly inlineOrders: InlineOrders;
   /** The event an inline turn brought. */
@@ -76,6 +83,9 @@ export class Engine implements Disposable {
     this.feed = new Feed(feed, this.#control);
     this.book = new Book(this.#bookMemory);
     this.breakdown = new Breakdown(this.#control);
+    this.oneWay = new Histogram(this.#control, CONTROL.one_way);
+    this.wireToHand = new Histogram(this.#control, CONTROL.wire_to_hand);
+    this.tickToSend = new Histogram(this.#control, CONTROL.tick_to_send);
     this.inlineOrders = new InlineOrders(this.#handle, this.#control);
     this.update = new Update(this.#control, CONTROL.event);
     this.orderEndpoint = orders &&
@@ -139,6 +149,11 @@ export class Engine implements Disposable {
   /** What reading the clock costs, ns: taken off every stage of {@linkcode breakdown}. */
   get stampNs(): number {
     return this.#control.f64[CONTROL.stamp_ns / 8]!;
+  }
+
+  /** Why the native thread ended by itself, in one sentence; "" when it has not. */
+  get trouble(): string {
+    return this.#control.text(CONTROL.trouble, 256);
   }
 
   /** Sessions whose last record was applied. */
@@ -267,6 +282,16 @@ export class Engine implements Disposable {
 
   // -- end ------------------------------------------------------------------------------------------------
 
+  /**
+   * Drop mode: receives and releases on this thread without looking at a byte, which is what the path alone takes.
+   *
+   * @param ms How long.
+   * @returns Datagrams received.
+   */
+  drain(ms: number): number {
+    return check(native().hp_engine_drain(this.handle, ms));
+  }
+
   /** Forgets the stages' histograms. */
   reset(): void {
     check(native().hp_engine_reset(this.handle));
@@ -295,6 +320,7 @@ export class Engine implements Disposable {
     const { address, port, via } = this.feed.endpoint;
     const state = !this.open ? "closed" : this.running ? "running on its own thread" : "standing still";
     const { sent, acked, failed, refused } = this.orderCounters;
+    const trouble = this.trouble ? `\n  ${this.trouble}` : "";
     const orders = this.orderEndpoint
       ? `orders to ${this.orderEndpoint.address}:${this.orderEndpoint.port} (${
         this.connected ? "connected" : "no link"
@@ -305,7 +331,7 @@ export class Engine implements Disposable {
       [
         `Engine ${state}`,
         `  feed ${address}:${port} via ${via} (${this.feed.note}): ${records}`,
-        `  ${orders}`,
+        `  ${orders}${trouble}`,
       ].join("\n"));
   }
 }

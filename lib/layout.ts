@@ -7,7 +7,7 @@
 
 /** `struct hp_rx_options`: one receive endpoint. */
 export const RX_OPTIONS = {
-  bytes: 128,
+  bytes: 480,
   address: 0,
   ifname: 16,
   netns: 32,
@@ -17,6 +17,18 @@ export const RX_OPTIONS = {
   cpu: 108,
   queue: 112,
   rcvbuf: 116,
+  flags: 120,
+  queues: 124,
+  budget: 128,
+  fanout: 132,
+  helper_cpu: 136,
+  frame_bytes: 140,
+  frames: 144,
+  pace: 148,
+  speed: 152,
+  also_ifname: 160,
+  also_netns: 176,
+  file: 240,
 } as const;
 
 /** `struct hp_order_options`: one order-entry endpoint. */
@@ -35,14 +47,14 @@ export const ORDER_OPTIONS = {
 
 /** `struct hp_engine_options`. */
 export const ENGINE_OPTIONS = {
-  bytes: 320,
+  bytes: 672,
   rx: 0,
-  order: 128,
-  hole_ns: 256,
-  go_on: 264,
-  spin_turns: 268,
-  price_scale: 272,
-  qty_scale: 280,
+  order: 480,
+  hole_ns: 608,
+  go_on: 616,
+  spin_turns: 620,
+  price_scale: 624,
+  qty_scale: 632,
 } as const;
 
 /** `struct hp_histogram`. */
@@ -99,6 +111,7 @@ export const EVENT = {
   detail: 88,
   ready_tsc: 96,
   start_tsc: 104,
+  wire_ns: 112,
 } as const;
 
 /** `struct hp_request`. */
@@ -144,7 +157,7 @@ export const SEAT = {
 
 /** `struct hp_rx_stats`. */
 export const RX_STATS = {
-  bytes: 128,
+  bytes: 256,
   datagrams: 0,
   polls: 16,
   empty: 24,
@@ -152,7 +165,15 @@ export const RX_STATS = {
   malformed: 40,
   kicks: 48,
   generic: 56,
-  note: 64,
+  truncated: 64,
+  fragments: 72,
+  bad_checksum: 80,
+  tagged: 88,
+  ring_full: 96,
+  fill_empty: 104,
+  stamped: 112,
+  link_downs: 120,
+  note: 128,
 } as const;
 
 /** `struct hp_feed_stats`. */
@@ -196,7 +217,7 @@ export const ORDER_STATS = {
 
 /** `struct hp_control`: the engine's shared page. */
 export const CONTROL = {
-  bytes: 72544,
+  bytes: 99904,
   epoch_ms: 0,
   tsc_hz: 8,
   running: 16,
@@ -208,9 +229,13 @@ export const CONTROL = {
   stamp_ns: 56,
   event: 64,
   rx: 192,
-  feed: 320,
-  order: 480,
-  stages: 608,
+  feed: 448,
+  order: 608,
+  trouble: 736,
+  stages: 992,
+  one_way: 72928,
+  wire_to_hand: 81920,
+  tick_to_send: 90912,
 } as const;
 
 /** `struct hp_market_options`. */
@@ -307,6 +332,12 @@ export const FLAG = { BID: 1, SNAPSHOT: 2, LAST: 4, MORE: 8, BOOK_SHIFT: 8 } as 
 
 /** `enum hp_book_flags`. */
 export const BOOK_FLAG = { STALE: 1, CROSSED: 2, NO_BID: 4, NO_ASK: 8 } as const;
+
+/** `enum hp_rx_flags`. */
+export const RX_FLAG = { STAMPS: 1, COPY: 2, ZERO_COPY: 4, V3: 8, SQPOLL: 16 } as const;
+
+/** `enum hp_pace`. */
+export const PACE = { RATE: 0, RECORDED: 1, FLAT: 2 } as const;
 
 /** `enum hp_request_kind`. */
 export const REQUEST_KIND = { ORDER: 1, CANCEL: 2, GO_ON: 3 } as const;

@@ -161,6 +161,13 @@ export const SYMBOLS = {
   hp_engine_start: { parameters: ["pointer"], result: "i32" },
   hp_engine_stop: { parameters: ["pointer"], result: "i32" },
   hp_engine_reset: { parameters: ["pointer"], result: "i32" },
+  hp_engine_drain: {
+    parameters: [
+      "pointer", // struct hp_engine *engine
+      "i32", // int32_t ms
+    ],
+    result: "f64",
+  },
   hp_engine_close: { parameters: ["pointer"], result: "i32" },
   hp_tape_load: {
     parameters: [

@@ -9,7 +9,7 @@
  * @module
  */
 import { type FeedEndpoint, ORDER_VIAS, type OrderEndpoint, RX_PATHS, WAITS } from "./endpoint.ts";
-import { ENGINE_OPTIONS, EXCHANGE_OPTIONS, ORDER_OPTIONS, RX_OPTIONS } from "./layout.ts";
+import { ENGINE_OPTIONS, EXCHANGE_OPTIONS, ORDER_OPTIONS, PACE, RX_FLAG, RX_OPTIONS } from "./layout.ts";
 import { checkHandle, cString, native, putText, type SharedMemory } from "./native.ts";
 
 /** Limits and habits of an engine that are no endpoint. */
@@ -97,6 +97,25 @@ function putRx(at: DataView, feed: FeedEndpoint): void {
   at.setInt32(RX_OPTIONS.cpu, feed.cpu, true);
   at.setUint32(RX_OPTIONS.queue, feed.queue, true);
   at.setUint32(RX_OPTIONS.rcvbuf, feed.rcvbuf, true);
+  at.setUint32(RX_OPTIONS.flags, rxFlags(feed), true);
+  at.setUint32(RX_OPTIONS.queues, feed.queues, true);
+  at.setUint32(RX_OPTIONS.budget, feed.budget, true);
+  at.setUint32(RX_OPTIONS.fanout, feed.fanout, true);
+  at.setInt32(RX_OPTIONS.helper_cpu, feed.sqpoll ?? -1, true);
+  at.setUint32(RX_OPTIONS.frame_bytes, feed.frame, true);
+  at.setUint32(RX_OPTIONS.frames, feed.frames, true);
+  at.setInt32(RX_OPTIONS.pace, feed.speed === "flat" ? PACE.FLAT : PACE.RECORDED, true);
+  at.setFloat64(RX_OPTIONS.speed, feed.speed === "flat" ? 0 : feed.speed, true);
+  putText(at, RX_OPTIONS.also_ifname, 16, feed.also?.if ?? "", "second interface");
+  putText(at, RX_OPTIONS.also_netns, 64, feed.also?.netns ?? "", "second namespace");
+  putText(at, RX_OPTIONS.file, 240, feed.file, "capture");
+}
+
+function rxFlags({ stamps, mode, ring, sqpoll }: FeedEndpoint): number {
+  return (stamps ? RX_FLAG.STAMPS : 0) |
+    (mode === "copy" ? RX_FLAG.COPY : mode === "zero-copy" ? RX_FLAG.ZERO_COPY : 0) |
+    (ring === "v3" ? RX_FLAG.V3 : 0) |
+    (sqpoll === undefined ? 0 : RX_FLAG.SQPOLL);
 }
 
 function putOrders(at: DataView, orders: OrderEndpoint, limits: EngineLimits): void {
@@ -112,7 +131,7 @@ function putOrders(at: DataView, orders: OrderEndpoint, limits: EngineLimits): v
 }
 
 /**
- * Opens a feed and, when given, an order session, after asking Deno for `net` on both.
+ * Opens a feed and, when given, an order session, after asking Deno for `net` on both (for a capture: `read` on it).
  *
  * @param feed Where market data comes from.
  * @param orders Where orders go; `undefined` opens none.
@@ -131,7 +150,8 @@ export function openEngine(
   book: SharedMemory,
   levels: number,
 ): Deno.PointerObject {
-  askNet(feed.address, feed.port, "feed");
+  if (feed.via === "pcap") ask({ name: "read", path: feed.file }, feed.file, `--allow-read=${feed.file}`);
+  else askNet(feed.address, feed.port, "feed");
   if (orders) askNet(orders.address, orders.port, "order entry");
   const options = new Uint8Array(ENGINE_OPTIONS.bytes);
   const view = new DataView(options.buffer);

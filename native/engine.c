@@ -12,6 +12,7 @@
 
 #include "engine.h"
 #include "measure/error.h"
+#include "rx/interface.h"
 #include "rx/netns.h"
 
 #define SLEEP_MS   10 /* longest sleep without looking at stop requests */
@@ -44,12 +45,13 @@ static int open_rx(struct hp_engine *engine)
 	int before, error;
 
 	if (!ops)
-		return fail(EINVAL, "Cannot open a receive path: %d is none; udp, uring and xdp are",
-			    options->path);
+		return fail(EINVAL, "Cannot open a receive path: %d is none", options->path);
 	before = netns_enter(options->netns);
 	if (before < -1)
 		return before;
 	error = ops->open(&engine->rx, options, &engine->control->rx);
+	if (!error && options->path != HP_RX_PCAP)
+		error = interface_watch_open(&engine->interface, options->ifname);
 	netns_leave(before);
 	return error;
 }
@@ -123,7 +125,7 @@ struct hp_engine *hp_engine_open(const struct hp_engine_options *options, struct
 	memset(control, 0, sizeof(*control));
 	engine->options = *options;
 	engine->control = control;
-	engine->wake[0] = engine->wake[1] = -1;
+	engine->wake[0] = engine->wake[1] = engine->interface.fd = -1;
 	for (int i = 0; i < ENGINE_SEATS; i++)
 		engine->seats[i].next_order = 1;
 	if (open_rooms(engine, book_memory, book_bytes, levels)) {
@@ -154,6 +156,7 @@ int32_t hp_engine_close(struct hp_engine *engine)
 		engine->rx->ops->refresh(engine->rx);
 		engine->rx->ops->close(engine->rx);
 	}
+	interface_watch_close(&engine->interface);
 	for (int i = 0; i < 2; i++)
 		if (engine->wake[i] >= 0)
 			close(engine->wake[i]);
@@ -239,12 +242,36 @@ int32_t hp_engine_run(struct hp_engine *engine, int32_t ms)
 	}
 }
 
+double hp_engine_drain(struct hp_engine *engine, int32_t ms)
+{
+	uint64_t end;
+	double before;
+
+	if (!engine || engine->running || ms < 0)
+		return fail(EBUSY,
+			    "Cannot drain: the engine is closed, runs on its own thread, or is to drain for "
+			    "less than 0 ms");
+	before = engine->control->rx.datagrams;
+	end = clock_ticks() + clock_to_ticks((uint64_t)ms * 1000000);
+	do {
+		int error = engine_discard(engine);
+
+		if (error)
+			return error;
+	} while (clock_ticks() < end);
+	engine->rx->ops->refresh(engine->rx);
+	return engine->control->rx.datagrams - before;
+}
+
 int32_t hp_engine_reset(struct hp_engine *engine)
 {
 	if (!engine)
 		return fail(EBADF, "Cannot reset the stages: the engine is closed");
 	for (int i = 0; i < HP_STAGES; i++)
 		histogram_reset(&engine->control->stages[i]);
+	histogram_reset(&engine->control->one_way);
+	histogram_reset(&engine->control->wire_to_hand);
+	histogram_reset(&engine->control->tick_to_send);
 	return 0;
 }
 
@@ -269,8 +296,10 @@ static void *run_thread(void *arg)
 			engine->mark = clock_ticks();
 			engine->turn_start = engine->mark;
 		}
-		if (kind < 0)
+		if (kind < 0) {
+			hp_last_error(engine->control->trouble, sizeof(engine->control->trouble) - 1);
 			break;
+		}
 		empty = kind || served ? 0 : empty + 1;
 		if (!spin && empty >= engine->options.spin_turns)
 			engine_sleep(engine, SLEEP_MS);
@@ -290,8 +319,11 @@ int32_t hp_engine_start(struct hp_engine *engine)
 {
 	int error;
 
+	if (engine && engine->running && !load_acquire(&engine->control->running))
+		hp_engine_stop(engine); /* it has ended by itself, which its owner may not have noticed */
 	if (!engine || engine->running)
 		return fail(EBUSY, "Cannot start the engine: it is closed, or runs already");
+	memset(engine->control->trouble, 0, sizeof(engine->control->trouble));
 	engine->stop = 0;
 	engine->control->running = 1;
 	store_release(&engine->running, 1);

@@ -11,6 +11,7 @@
 #include "measure/clock.h"
 #include "measure/histogram.h"
 #include "order/order.h"
+#include "rx/interface.h"
 #include "rx/rx.h"
 #include "strategy/ring.h"
 #include "strategy/trigger.h"
@@ -40,6 +41,7 @@ struct hp_engine {
 	struct hp_control *control;
 	struct hp_book *book;
 	struct rx *rx;
+	struct interface_watch interface;
 	struct feed feed;
 	struct order_session *orders; /* NULL: no order entry */
 	struct trigger trigger;
@@ -56,6 +58,8 @@ struct hp_engine {
 	uint64_t mark, turn_start, recv_end;
 	uint64_t strategy_ticks; /* time the strategy had in this turn so far */
 	int turn_open;		 /* an event is with the strategy */
+	uint64_t answered;	 /* when it sent its first order in this turn; 0 = not yet */
+	int64_t wire_ns;	 /* receive stamp of the datagram at hand; 0 = none */
 	uint64_t refresh_at;
 	uint32_t since_idle; /* records since the order session last had its turn */
 	uint32_t next_order; /* inline ids */
@@ -70,6 +74,8 @@ struct hp_engine {
 /* One turn of the loop: the kind of the event now in control->event, NONE after `polls` empty polls, or
  * -errno. */
 int engine_turn(struct hp_engine *engine, uint32_t polls);
+/* Looks at the wire a thousand times and gives back what comes. 0 or -errno. */
+int engine_discard(struct hp_engine *engine);
 /* Checks, encodes, sends. 0 sent, 1 queued (SENT is told when it has gone), or -errno. */
 int engine_submit(struct hp_engine *engine, double id, int32_t buy, double price, double qty,
 		  double trigger_seq, double trigger_recv_ns);

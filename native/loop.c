@@ -15,17 +15,31 @@
 
 #define REFRESH_NS 50000000u /* how often counters that need a system call are refreshed, at most */
 /* Records of a wire that is never quiet, before what is due on a quiet one is done all the same. */
-#define BUSY_RECORDS 256
+#define BUSY_RECORDS  256
+#define DISCARD_LOOKS 1000
 
 static inline void stage(struct hp_engine *engine, enum hp_stage stage, uint64_t ticks)
 {
 	histogram_record(&engine->control->stages[stage], clock_between_ns(ticks));
 }
 
+/* From a time of the engine's epoch to a stamp. Other machines' clocks may lie ahead of ours: those do not
+ * count. */
+static void record_since(const struct hp_engine *engine, struct hp_histogram *histogram, double from_ns,
+			 uint64_t stamp)
+{
+	double ns = (double)(clock_realtime_ns(stamp) - engine->epoch_ns) - from_ns;
+
+	if (ns >= 0)
+		histogram_record(histogram, (uint64_t)ns);
+}
+
 /* The strategy has returned (it asked for the next turn): write down what the turn cost. */
 static void close_turn(struct hp_engine *engine, uint64_t now)
 {
 	engine->turn_open = 0;
+	record_since(engine, &engine->control->one_way, engine->control->event.sent_ns,
+		     engine->answered ? engine->answered : now);
 	engine->strategy_ticks += now - engine->mark;
 	stage(engine, HP_STAGE_STRATEGY, engine->strategy_ticks);
 	stage(engine, HP_STAGE_LOOP, now - engine->turn_start);
@@ -74,6 +88,7 @@ static void fill_book_event(struct hp_engine *engine, const struct feed_update *
 	event->seq = (double)update->seq;
 	event->recv_ns = (double)(clock_realtime_ns(engine->recv_end) - engine->epoch_ns);
 	event->sent_ns = (double)(update->sent_ns - engine->epoch_ns);
+	event->wire_ns = engine->wire_ns ? (double)(engine->wire_ns - engine->epoch_ns) : 0;
 	event->price = update->price;
 	event->qty = update->qty;
 	event->bid = book->bid_count ? book_bid_price(book)[book->bid_head] : 0;
@@ -99,6 +114,7 @@ static int emit_book(struct hp_engine *engine, const struct feed_update *update,
 	engine->control->loops += 1;
 	engine->since_idle++;
 	engine->strategy_ticks = 0;
+	engine->answered = 0;
 	engine->turn_open = 1;
 	engine->mark = clock_ticks();
 	engine->control->event.ready_tsc = engine->mark;
@@ -132,6 +148,10 @@ static int next_record(struct hp_engine *engine)
 		if (engine->batch_next == engine->batch_count)
 			return HP_EVENT_NONE;
 		const struct rx_datagram *datagram = &engine->batch[engine->batch_next++];
+		engine->wire_ns = datagram->wire_ns;
+		if (engine->wire_ns)
+			record_since(engine, &engine->control->wire_to_hand,
+				     (double)(engine->wire_ns - engine->epoch_ns), engine->recv_end);
 		feed_push(&engine->feed, datagram->data, datagram->len, datagram->truncated);
 		engine->feeding = 1;
 	}
@@ -200,8 +220,22 @@ static int idle(struct hp_engine *engine)
 	if (now > engine->refresh_at) {
 		engine->rx->ops->refresh(engine->rx);
 		engine->refresh_at = now + clock_to_ticks(REFRESH_NS);
+		return interface_watch_check(&engine->interface, &engine->control->rx);
 	}
 	return HP_EVENT_NONE;
+}
+
+int engine_discard(struct hp_engine *engine)
+{
+	for (int i = 0; i < DISCARD_LOOKS; i++) {
+		int count = engine->rx->ops->poll(engine->rx, engine->batch, RX_BATCH);
+
+		if (count < 0)
+			return count;
+		if (count)
+			engine->rx->ops->release(engine->rx);
+	}
+	return 0;
 }
 
 int engine_turn(struct hp_engine *engine, uint32_t polls)
@@ -249,8 +283,10 @@ int engine_submit(struct hp_engine *engine, double id, int32_t buy, double price
 	};
 	int error;
 
-	if (engine->turn_open)
+	if (engine->turn_open) {
 		engine->strategy_ticks += start - engine->mark;
+		engine->answered = engine->answered ? engine->answered : start;
+	}
 	if (!engine->orders)
 		return -ENOTCONN;
 	if (engine->book->flags & HP_BOOK_STALE) {
@@ -265,6 +301,8 @@ int engine_submit(struct hp_engine *engine, double id, int32_t buy, double price
 		sent = clock_ticks();
 		stage(engine, HP_STAGE_ORDER, encoded - start);
 		stage(engine, HP_STAGE_SEND, sent - encoded);
+		if (trigger_recv_ns > 0)
+			record_since(engine, &engine->control->tick_to_send, trigger_recv_ns, encoded);
 	}
 	engine->mark = clock_ticks();
 	return error;

@@ -22,6 +22,18 @@ const FEED: FeedEndpoint = {
   wait: "spin",
   qtyScale: 1,
   rcvbuf: 0,
+  queues: 1,
+  stamps: false,
+  budget: 0,
+  mode: "auto",
+  frame: 2048,
+  frames: 4096,
+  also: undefined,
+  ring: "v2",
+  fanout: 0,
+  sqpoll: undefined,
+  file: "",
+  speed: 1,
 };
 const ORDERS: OrderEndpoint = { address: "10.77.0.1", port: 9012, via: "send", netns: "" };
 
@@ -31,8 +43,10 @@ Deno.test("parseFeed() fills in every default", () => {
 
 Deno.test("parseFeed() takes every option", () => {
   const text =
-    "udp://127.0.0.1:1?via=xdp&if=eth0&netns=blue&queue=3&cpu=2&wait=busy-poll&qty=1000&rcvbuf=65536";
+    "udp://127.0.0.1:1?via=xdp&if=eth0&netns=blue&queue=3&cpu=2&wait=busy-poll&qty=1000&rcvbuf=65536" +
+    "&queues=2&stamps=1&budget=16&mode=copy&frame=4096&frames=1024&also=eth1@green";
   const wanted: FeedEndpoint = {
+    ...FEED,
     address: "127.0.0.1",
     port: 1,
     via: "xdp",
@@ -43,9 +57,37 @@ Deno.test("parseFeed() takes every option", () => {
     wait: "busy-poll",
     qtyScale: 1000,
     rcvbuf: 65536,
+    queues: 2,
+    stamps: true,
+    budget: 16,
+    mode: "copy",
+    frame: 4096,
+    frames: 1024,
+    also: { if: "eth1", netns: "/run/netns/green" },
   };
   assert.deepEqual(parseFeed(text), wanted);
   assert.deepEqual(parseFeed(new URL(text)), wanted);
+  const options = (text: string) => parseFeed(`udp://239.255.0.1:12345?${text}`);
+  const packet = { ...FEED, via: "packet", if: "e", ring: "v3", fanout: 7 } as const;
+  assert.deepEqual(options("via=packet&if=e&ring=v3&fanout=7"), packet);
+  assert.deepEqual(options("via=uring&sqpoll=1"), { ...FEED, via: "uring", sqpoll: 1 });
+  assert.deepEqual(options("via=tap&if=t&queues=2"), { ...FEED, via: "tap", if: "t", queues: 2 });
+  assert.deepEqual(options("via=pcap&file=/a&speed=2.5"), { ...FEED, via: "pcap", file: "/a", speed: 2.5 });
+  assert.equal(options("via=pcap&file=/a&speed=flat").speed, "flat");
+});
+
+Deno.test("parseFeed() refuses an option that only another path has, and a path without what it needs", () => {
+  for (
+    const [text, message] of [
+      ["via=udp&ring=v3", /Cannot use ring in .*: it is an option of via=packet$/],
+      ["via=packet&if=e&queues=2", /Cannot use queues in .*: it is an option of via=xdp and via=tap$/],
+      ["via=packet", /it needs the interface, add if=NAME$/],
+      ["via=tap", /it needs the interface, add if=NAME$/],
+      ["via=pcap", /it needs the capture, add file=PATH$/],
+      ["via=pcap&file=a&speed=0", /Cannot use speed=0 in .*: a number above 0, or flat, is needed$/],
+      ["via=xdp&if=e&also=@n", /Cannot use also=@n in .*: write also=IF or also=IF@NAMESPACE$/],
+    ] as const
+  ) assert.throws(() => parseFeed(`udp://1.2.3.4:1?${text}`), { name: "TypeError", message });
 });
 
 Deno.test("parseOrders() fills in every default and takes every option", () => {
@@ -55,8 +97,11 @@ Deno.test("parseOrders() fills in every default and takes every option", () => {
   assert.deepEqual(parseOrders(new URL("tcp://10.77.0.1:9012")), ORDERS);
 });
 
+const choiceOf = (via: string) =>
+  `udp://239.255.0.1:1?if=lo&via=${via}${via === "pcap" ? "&file=capture" : ""}`;
+
 Deno.test("parseFeed() and parseOrders() take every choice there is", () => {
-  for (const via of RX_PATHS) assert.equal(parseFeed(`udp://239.255.0.1:1?if=lo&via=${via}`).via, via);
+  for (const via of RX_PATHS) assert.equal(parseFeed(choiceOf(via)).via, via);
   for (const wait of WAITS) assert.equal(parseFeed(`udp://239.255.0.1:1?wait=${wait}`).wait, wait);
   for (const via of ORDER_VIAS) assert.equal(parseOrders(`tcp://10.0.0.1:1?via=${via}`).via, via);
 });
@@ -99,11 +144,11 @@ for (
     [
       "udp://239.255.0.1:1?iface=lo",
       'Cannot parse endpoint "udp://239.255.0.1:1?iface=lo": no option "iface"; ' +
-      "there are via, if, netns, queue, cpu, wait, qty, rcvbuf",
+      "there are via, if, netns, queue, cpu, wait, qty, rcvbuf, stamps, budget, sqpoll, queues, mode, frame, frames, also, ring, fanout, file, speed",
     ],
     [
       "udp://1.2.3.4:1?via=tcp",
-      'Cannot use via=tcp in "udp://1.2.3.4:1?via=tcp": udp, uring, xdp are possible',
+      'Cannot use via=tcp in "udp://1.2.3.4:1?via=tcp": udp, uring, xdp, packet, tap, pcap are possible',
     ],
     [
       "udp://1.2.3.4:1?wait=no",
@@ -227,7 +272,7 @@ Deno.test("parseFeed() reads back every endpoint that was written with URLSearch
   const feeds = fc.record({
     address: fc.ipV4(),
     port: fc.integer({ min: 1, max: 65535 }),
-    via: fc.constantFrom(...RX_PATHS),
+    via: fc.constantFrom(...RX_PATHS.filter((via) => via !== "pcap")),
     if: nameOf,
     netns: nameOf.map(netnsPath),
     queue: fc.nat(),
@@ -241,7 +286,7 @@ Deno.test("parseFeed() reads back every endpoint that was written with URLSearch
       const options = new URLSearchParams({ qty: String(qtyScale) });
       for (const [key, value] of Object.entries(rest)) options.set(key, String(value));
       const feed = parseFeed(`udp://${address}:${port}?${options}`);
-      assert.deepEqual(feed, { address, port, qtyScale, ...rest });
+      assert.deepEqual(feed, { ...FEED, address, port, qtyScale, ...rest });
     }),
   );
 });

@@ -36,10 +36,15 @@ function inetSockets(): Map<string, string> {
   return found;
 }
 
-/** Links of the Unix sockets: Deno's own, which it opens when it likes; Hotpath has none. */
-function unixSockets(): Set<string> {
-  const lines = Deno.readTextFileSync("/proc/net/unix").trim().split("\n").slice(1);
-  return new Set(lines.map((line) => `socket:[${line.trim().split(/\s+/)[6]}]`));
+/**
+ * Links of sockets that lead nowhere: Unix ones, Deno's own, which it opens when it likes, and netlink ones, which
+ * hear from this very kernel what becomes of an interface.
+ */
+function innerSockets(): Set<string> {
+  const links = (table: string, column: number) =>
+    Deno.readTextFileSync(`/proc/net/${table}`).trim().split("\n").slice(1)
+      .map((line) => `socket:[${line.trim().split(/\s+/)[column]}]`);
+  return new Set([...links("unix", 6), ...links("netlink", 9)]);
 }
 
 /** Everything a process holds open that leads out of it, by descriptor link. */
@@ -52,9 +57,9 @@ function held(pid: number): Set<string> {
       // Closed since it was listed.
     }
   }
-  const unix = unixSockets();
+  const inner = innerSockets();
   // Deno opens its caches when it likes, too.
-  return new Set(links.filter((link) => !unix.has(link) && !link.includes("_cache_v")));
+  return new Set(links.filter((link) => !inner.has(link) && !link.includes("_cache_v")));
 }
 
 /** A program behind the door, with its flags. */

@@ -34,13 +34,36 @@ const FEED_NAMES = [
   "sessions",
 ] as const satisfies readonly (keyof FeedCounters)[];
 /** Counters of a receive path. */
-export type RxCounters = Record<"polls" | "empty" | "dropped" | "malformed" | "kicks", number>;
+export type RxCounters = Record<
+  | "polls"
+  | "empty"
+  | "dropped"
+  | "ring_full"
+  | "fill_empty"
+  | "malformed"
+  | "truncated"
+  | "fragments"
+  | "bad_checksum"
+  | "tagged"
+  | "stamped"
+  | "kicks"
+  | "link_downs",
+  number
+>;
 const RX_NAMES = [
   "polls",
   "empty",
   "dropped",
+  "ring_full",
+  "fill_empty",
   "malformed",
+  "truncated",
+  "fragments",
+  "bad_checksum",
+  "tagged",
+  "stamped",
   "kicks",
+  "link_downs",
 ] as const satisfies readonly (keyof RxCounters)[];
 
 /**
@@ -80,7 +103,7 @@ export class Feed {
 
   /** How the receive path runs, in its own words. */
   get note(): string {
-    return this.#control.text(CONTROL.rx + RX_STATS.note, 64);
+    return this.#control.text(CONTROL.rx + RX_STATS.note, 128);
   }
 
   /** First bytes of the first datagram that was refused; empty when there was none. */
@@ -93,7 +116,7 @@ export class Feed {
   /** One sentence a kind of trouble met so far, each with its count. */
   get troubles(): string[] {
     const { bad_size, bad_type, bad_value, lost, gaps } = this.counters;
-    const { dropped, malformed } = this.rx;
+    const { dropped, malformed, truncated, fragments, bad_checksum, link_downs } = this.rx;
     const hex = [...this.firstBad.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join(
       " ",
     );
@@ -105,6 +128,10 @@ export class Feed {
       lost && `${lost} records were lost in ${gaps} gaps`,
       dropped && `${dropped} datagrams were dropped by the kernel for want of room`,
       malformed && `${malformed} frames were not whole UDP datagrams of this flow`,
+      truncated && `${truncated} datagrams were longer than a frame and were cut`,
+      fragments && `${fragments} IP fragments were left out: this path puts none together`,
+      bad_checksum && `${bad_checksum} datagrams had a wrong UDP checksum and were left out`,
+      link_downs && `the interface went down ${link_downs} times`,
     ].filter((line) => typeof line === "string");
     return sentences(lines, "no troubles: every datagram and record was good, none was lost");
   }

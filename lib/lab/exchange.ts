@@ -1,5 +1,5 @@
 /** The embedded exchange: plays a tape over UDP, takes orders over TCP, times them. @module */
-import { EXCHANGE_STATS } from "../layout.ts";
+import { EXCHANGE_STATS, PACE } from "../layout.ts";
 import { countersTable, readCounters } from "../measure/counters.ts";
 import { Histogram } from "../measure/histogram.ts";
 import { fieldsTable, type InspectContext, picture, pictured, sentences } from "../measure/print.ts";
@@ -66,13 +66,10 @@ const NAMES = [
   "vanished",
 ] as const satisfies readonly (keyof ExchangeCounters)[];
 
-/** Paces by their number in `enum hp_pace`. */
-export const PACES = { rate: 0, recorded: 1, flat: 2 } as const;
-
 function paceNumbers(pace: Pace): { pace: number; rate: number; speed: number } {
-  if (pace === "flat") return { pace: PACES.flat, rate: 0, speed: 1 };
-  if ("rate" in pace) return { pace: PACES.rate, rate: pace.rate, speed: 1 };
-  return { pace: PACES.recorded, rate: 0, speed: pace.recorded };
+  if (pace === "flat") return { pace: PACE.FLAT, rate: 0, speed: 1 };
+  if ("rate" in pace) return { pace: PACE.RATE, rate: pace.rate, speed: 1 };
+  return { pace: PACE.RECORDED, rate: 0, speed: pace.recorded };
 }
 
 /**
@@ -177,7 +174,7 @@ export class Exchange implements Disposable {
   /** Pace and length of the sessions that follow. limit: datagrams after the snapshot, 0 is all. */
   pace(pace: Pace, limit = 0): void {
     const { pace: kind, rate, speed } = paceNumbers(pace);
-    check(native().hp_exchange_pace(this.#open(), kind, kind === PACES.recorded ? speed : rate, limit));
+    check(native().hp_exchange_pace(this.#open(), kind, kind === PACE.RECORDED ? speed : rate, limit));
   }
 
   /** Forgets the tick-to-order histogram. */

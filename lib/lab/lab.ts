@@ -29,6 +29,8 @@ export interface LabEngineOptions extends EngineLimits {
   wait?: Wait;
   /** Core of the receiving thread. @default {-1} */
   cpu?: number;
+  /** More options of the feed's endpoint, as in its URL: `{ stamps: "1" }`. @default {{}} */
+  endpoint?: Record<string, string>;
   /** How orders leave. @default {"send"} */
   orderVia?: OrderVia;
   /** Open no order entry: the exchange will not start for it. @default {false} */
@@ -97,7 +99,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** The endpoint of the lab's market data, on the strategy's side. */
-  feedUrl(via: RxPath = "udp", wait?: Wait, cpu = -1): string {
+  feedUrl(via: RxPath = "udp", wait?: Wait, cpu = -1, more: Record<string, string> = {}): string {
     const { strategy } = this.namespaces;
     const options = new URLSearchParams({
       via,
@@ -106,6 +108,7 @@ export class Lab implements AsyncDisposable {
       qty: String(this.tape.info.qtyScale),
       wait: wait ?? (navigator.hardwareConcurrency >= 4 ? "spin" : "block"),
       cpu: String(cpu),
+      ...more,
     });
     return `udp://${LAB_GROUP}:${this.exchange.settings.port}?${options}`;
   }
@@ -123,8 +126,8 @@ export class Lab implements AsyncDisposable {
    * @param options Waiting, pinning, limits.
    */
   open(via: RxPath = "udp", options: LabEngineOptions = {}): Engine {
-    const { wait, cpu, orderVia, watchOnly, ...limits } = options;
-    const feed: FeedEndpoint = parseFeed(this.feedUrl(via, wait, cpu));
+    const { wait, cpu, orderVia, watchOnly, endpoint, ...limits } = options;
+    const feed: FeedEndpoint = parseFeed(this.feedUrl(via, wait, cpu, endpoint));
     const orders = watchOnly ? undefined : parseOrders(this.ordersUrl(orderVia));
     const engine = Engine.open({ ...limits, feed, orders });
     this.#engines.push(engine);

@@ -6,6 +6,7 @@ const F64 = {
   seq: EVENT.seq / 8,
   recvNs: EVENT.recv_ns / 8,
   sentNs: EVENT.sent_ns / 8,
+  wireNs: EVENT.wire_ns / 8,
   price: EVENT.price / 8,
   qty: EVENT.qty / 8,
   bid: EVENT.bid / 8,
@@ -57,6 +58,10 @@ export class Update {
   /** The sender's own stamp. */
   get sentNs(): number {
     return this.#f64[this.#at8 + F64.sentNs]!;
+  }
+  /** The kernel's, driver's or capture's receive stamp; 0 where the path has none. */
+  get wireNs(): number {
+    return this.#f64[this.#at8 + F64.wireNs]!;
   }
   /** Price of the level that changed. */
   get price(): number {

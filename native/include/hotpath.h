@@ -27,25 +27,53 @@
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-enum hp_rx_path { HP_RX_UDP = 0, HP_RX_URING = 1, HP_RX_XDP = 2 };
+enum hp_rx_path {
+	HP_RX_UDP = 0,
+	HP_RX_URING = 1,
+	HP_RX_XDP = 2,
+	HP_RX_PACKET = 3,
+	HP_RX_TAP = 4,
+	HP_RX_PCAP = 5,
+};
 enum hp_wait { HP_WAIT_SPIN = 0, HP_WAIT_BUSY_POLL = 1, HP_WAIT_BLOCK = 2 };
 enum hp_order_via { HP_ORDER_SEND = 0, HP_ORDER_URING = 1 };
 
-/* One receive endpoint: udp://address:port?via=&if=&queue=&cpu=&wait=&netns= */
+enum hp_rx_flags {
+	HP_RX_STAMPS = 1,    /* ask the kernel, driver or XDP metadata when each datagram arrived */
+	HP_RX_COPY = 2,	     /* xdp: copy mode only */
+	HP_RX_ZERO_COPY = 4, /* xdp: zero-copy, or open() fails */
+	HP_RX_V3 = 8,	     /* packet: TPACKET_V3 blocks (throughput) instead of V2 frames (latency) */
+	HP_RX_SQPOLL = 16,   /* uring: a kernel thread submits, pinned to helper_cpu */
+};
+
+/* One receive endpoint: udp://address:port?via=&if=&queue=&cpu=&wait=&netns= and what belongs to one path. */
 struct hp_rx_options {
 	char address[16]; /* dotted IPv4: a multicast group to join, or a local unicast address */
-	char ifname[16];  /* interface; "" lets the routing table choose (xdp needs one) */
+	char ifname[16];  /* interface; "" lets the routing table choose (packet, xdp and tap need one) */
 	char netns[64];	  /* namespace file to open the socket in ("/run/netns/x"); "" = the current one */
 	uint32_t port;
 	int32_t path; /* enum hp_rx_path */
 	int32_t wait; /* enum hp_wait */
 	int32_t cpu;  /* core for the thread that receives; -1 = do not pin */
 	uint32_t queue;
-	uint32_t rcvbuf; /* bytes asked for with SO_RCVBUF(FORCE); 0 = 8 MiB */
-	uint32_t reserved[2];
+	uint32_t rcvbuf;      /* bytes asked for with SO_RCVBUF(FORCE), or of a ring; 0 = 8 MiB */
+	uint32_t flags;	      /* enum hp_rx_flags */
+	uint32_t queues;      /* xdp, tap: queues served, from `queue` on; 0 = 1 */
+	uint32_t budget;      /* busy-poll: packets a round; 0 = 64 */
+	uint32_t fanout;      /* packet: fanout group (1..65535) shared with other sockets; 0 = none */
+	int32_t helper_cpu;   /* uring: core of the SQPOLL thread; -1 = do not pin */
+	uint32_t frame_bytes; /* xdp: a UMEM frame, 2048 or 4096; 0 = 2048 */
+	uint32_t frames;      /* xdp: frames of the UMEM, a power of two; 0 = 4096 */
+	int32_t pace;	      /* pcap: enum hp_pace, RECORDED or FLAT */
+	double speed;	      /* pcap: RECORDED, times faster than recorded; 0 = 1 */
+	char also_ifname[16]; /* xdp: a second interface that shares the UMEM ... */
+	char also_netns[64];  /* ... and the namespace it is in */
+	char file[240];	      /* pcap: the capture */
 };
-_Static_assert(sizeof(struct hp_rx_options) == 128, "hp_rx_options");
+_Static_assert(sizeof(struct hp_rx_options) == 480, "hp_rx_options");
 _Static_assert(offsetof(struct hp_rx_options, port) == 96, "hp_rx_options.port");
+_Static_assert(offsetof(struct hp_rx_options, speed) == 152, "hp_rx_options.speed");
+_Static_assert(offsetof(struct hp_rx_options, file) == 240, "hp_rx_options.file");
 
 /* One order-entry endpoint: tcp://address:port?via=send|uring&netns= ; port 0 = no order entry */
 struct hp_order_options {
@@ -74,7 +102,7 @@ struct hp_engine_options {
 	double qty_scale;    /* of the feed; stated by the exchange */
 	uint32_t reserved[8];
 };
-_Static_assert(sizeof(struct hp_engine_options) == 320, "hp_engine_options");
+_Static_assert(sizeof(struct hp_engine_options) == 672, "hp_engine_options");
 
 /* ---- measure ------------------------------------------------------------------------------- */
 
@@ -179,7 +207,8 @@ struct hp_event {
 	double detail;
 	uint64_t ready_tsc; /* when it was handed to the strategy */
 	uint64_t start_tsc; /* when the turn of the loop that brought it began */
-	uint64_t reserved[2];
+	double wire_ns;	    /* kernel's, driver's or capture's receive stamp; engine epoch; 0 = none */
+	uint64_t reserved;
 };
 _Static_assert(sizeof(struct hp_event) == 128, "hp_event");
 _Static_assert(offsetof(struct hp_event, bid) == 48, "hp_event.bid");
@@ -255,18 +284,27 @@ struct hp_feed_stats {
 };
 _Static_assert(sizeof(struct hp_feed_stats) == 160, "hp_feed_stats");
 
-/* Counters of the receive path. */
+/* Counters of the receive path. What the paths cannot tell stays 0. */
 struct hp_rx_stats {
 	double datagrams, bytes;
 	double polls;	  /* system calls or ring looks */
 	double empty;	  /* of them, with nothing there */
-	double dropped;	  /* by the kernel for want of room (SO_RXQ_OVFL, XDP_STATISTICS) */
+	double dropped;	  /* by the kernel for want of room (SO_MEMINFO, PACKET_STATISTICS, XDP_STATISTICS) */
 	double malformed; /* frames that are not the granted UDP flow */
 	double kicks;	  /* wake-ups given to the kernel */
 	double generic;	  /* 1: XDP runs in generic mode */
-	char note[64];	  /* how it runs: "native, copy, need-wakeup" */
+	double truncated; /* longer than a frame: handed on cut, and refused by the feed */
+	double fragments; /* IP fragments to the granted address, left to the kernel or refused */
+	double bad_checksum; /* UDP checksum present and wrong */
+	double tagged;	     /* VLAN-tagged frames of the flow: the tag was taken off */
+	double ring_full;    /* of `dropped`: the receive ring was full */
+	double fill_empty;   /* times the kernel found no free frame */
+	double stamped;	     /* datagrams that carried a receive stamp */
+	double link_downs;   /* times the interface went down */
+	char note[128];	     /* how it runs: "native, copy, need-wakeup" */
 };
-_Static_assert(sizeof(struct hp_rx_stats) == 128, "hp_rx_stats");
+_Static_assert(sizeof(struct hp_rx_stats) == 256, "hp_rx_stats");
+_Static_assert(offsetof(struct hp_rx_stats, note) == 128, "hp_rx_stats.note");
 
 /* Counters of order entry. */
 struct hp_order_stats {
@@ -294,13 +332,18 @@ struct hp_control {
 	struct hp_rx_stats rx;
 	struct hp_feed_stats feed;
 	struct hp_order_stats order;
+	char trouble[256]; /* why the native thread ended by itself; "" = it has not */
 	struct hp_histogram stages[HP_STAGES];
+	struct hp_histogram one_way;	  /* the feed's own stamp -> the strategy's order, or its return */
+	struct hp_histogram wire_to_hand; /* the receive stamp (wire_ns) -> datagram in hand */
+	struct hp_histogram tick_to_send; /* datagram in hand -> its order about to be handed to the kernel */
 };
 _Static_assert(offsetof(struct hp_control, event) == 64, "hp_control.event");
 _Static_assert(offsetof(struct hp_control, rx) == 192, "hp_control.rx");
-_Static_assert(offsetof(struct hp_control, feed) == 320, "hp_control.feed");
-_Static_assert(offsetof(struct hp_control, order) == 480, "hp_control.order");
-_Static_assert(offsetof(struct hp_control, stages) == 608, "hp_control.stages");
+_Static_assert(offsetof(struct hp_control, feed) == 448, "hp_control.feed");
+_Static_assert(offsetof(struct hp_control, order) == 608, "hp_control.order");
+_Static_assert(offsetof(struct hp_control, trouble) == 736, "hp_control.trouble");
+_Static_assert(offsetof(struct hp_control, stages) == 992, "hp_control.stages");
 
 /* ---- lab ----------------------------------------------------------------------------------- */
 
@@ -474,11 +517,17 @@ HP_API int32_t hp_engine_sit(struct hp_engine *engine, struct hp_seat *seat, int
 HP_API int32_t hp_engine_leave(struct hp_engine *engine, int32_t index);
 /* The write end of the pipe that wakes a sleeping engine. */
 HP_API int32_t hp_engine_wake_fd(struct hp_engine *engine);
-/* Starts / stops the native thread. stop joins it. */
+/* Starts / stops the native thread. stop joins it. A thread whose path or link broke ends by itself: running
+ * turns 0, `trouble` says why, and start() may be tried again. */
 HP_API int32_t hp_engine_start(struct hp_engine *engine);
 HP_API int32_t hp_engine_stop(struct hp_engine *engine);
 /* Zeroes the stages' histograms (safe while running: a reader may see one torn value). */
 HP_API int32_t hp_engine_reset(struct hp_engine *engine);
+/*
+ * Drop mode: receives and releases on this thread for `ms` without looking at a byte; what the path alone
+ * takes. Datagrams received, or -errno.
+ */
+HP_API double hp_engine_drain(struct hp_engine *engine, int32_t ms);
 /* Stops, leaves the group, detaches XDP, closes every fd, frees. Memory handed over stays the caller's. */
 HP_API int32_t hp_engine_close(struct hp_engine *engine);
 

@@ -16,6 +16,7 @@ struct rx_datagram {
 	const uint8_t *data;
 	uint32_t len;
 	uint32_t truncated; /* 1: the datagram was longer than `len` */
+	int64_t wire_ns;    /* receive stamp, ns since the Unix epoch; 0 = none */
 };
 
 struct rx;
@@ -27,7 +28,8 @@ struct rx_ops {
 	 * `stats`, which outlives the path. 0 and *out, or fail(...).
 	 */
 	int (*open)(struct rx **out, const struct hp_rx_options *options, struct hp_rx_stats *stats);
-	/* Never blocks. Up to `max` datagrams; 0 = nothing there; -errno = the path is broken. */
+	/* Never blocks. Up to `max` datagrams, every field set; 0 = nothing there; fail(...) = the path is
+	 * broken. */
 	int (*poll)(struct rx *rx, struct rx_datagram *out, int max);
 	/* Gives back everything the last poll handed out (buffer ring, fill ring). */
 	void (*release)(struct rx *rx);

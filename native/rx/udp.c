@@ -69,6 +69,7 @@ static int udp_poll(struct rx *rx, struct rx_datagram *out, int max)
 		return fail(errno, "Cannot receive %s: %s", udp->endpoint.address, strerror(errno));
 	}
 	out->data = udp->buffer;
+	out->wire_ns = 0;
 	out->truncated = got > RX_FRAME;
 	out->len = out->truncated ? RX_FRAME : (uint32_t)got;
 	rx->stats->datagrams += 1;

@@ -274,6 +274,7 @@ static int xdp_poll(struct rx *rx, struct rx_datagram *out, int max)
 
 		xdp->held_addresses[xdp->held++] = desc->addr & ~(uint64_t)(FRAME_SIZE - 1);
 		next->truncated = 0;
+		next->wire_ns = 0;
 		next->data = frame_payload(xdp->umem_area + desc->addr, desc->len, xdp->endpoint.ip,
 					   xdp->endpoint.port, &next->len);
 		if (!next->data) {
