@@ -43,6 +43,7 @@ export { type Machine, machine } from "./lib/machine.ts";
 export * from "./lib/measure/breakdown.ts";
 export * from "./lib/measure/format.ts";
 export * from "./lib/measure/histogram.ts";
+export * from "./lib/measure/plot.ts";
 export { NativeError, pin, SharedMemory } from "./lib/native.ts";
 export { Desk, type GapNote } from "./lib/order/desk.ts";
 export { InlineOrders, Order, type OrderCounters, Orders } from "./lib/order/orders.ts";

@@ -5,7 +5,7 @@
  */
 import { build } from "hdr-histogram-js";
 import { HISTOGRAM, HISTOGRAM_BUCKETS } from "../layout.ts";
-import { SharedMemory } from "../native.ts";
+import { check, native, SharedMemory } from "../native.ts";
 import { formatCount, formatNs } from "./format.ts";
 import { bar, type InspectContext, picture, pictured } from "./print.ts";
 
@@ -70,6 +70,18 @@ export class Histogram {
     const { buffer } = memory.u8;
     this.#head = new Float64Array(buffer, offset, 4);
     this.#buckets = new Uint32Array(buffer, offset + HISTOGRAM.buckets, HISTOGRAM_BUCKETS);
+  }
+
+  /**
+   * A histogram of these values.
+   *
+   * @param values Durations, ns.
+   * @throws {NativeError} for one that is negative or not a number.
+   */
+  static of(values: Iterable<number>): Histogram {
+    const memory = new SharedMemory(HISTOGRAM.bytes);
+    for (const value of values) check(native().hp_histogram_record(memory.u8, value));
+    return new Histogram(memory, 0);
   }
 
   /** Several histograms as one (rounds of a benchmark): a copy of its own. */
