@@ -39,7 +39,7 @@ const last = nines(MARKS.at(-1)!);
 /** Steps 1, 2, 5, 10 … that cover low to high. */
 function steps(low: number, high: number): number[] {
   const found: number[] = [];
-  for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) {
+  for (let decade = 10 ** Math.floor(Math.log10(low)); decade < 10 * high; decade *= 10) {
     found.push(...[1, 2, 5].map((step) => step * decade));
   }
   const from = Math.max(0, found.findLastIndex((step) => step <= low));

@@ -42,6 +42,11 @@ Deno.test("percentilePlot() draws each distribution that holds something", () =>
       assert.ok(line[i]![0] > line[i - 1]![0] && line[i]![1] <= line[i - 1]![1]);
     }
   }
+  const frame = /<path d="M(\d+) \d+\.?\d*H(\d+)"/.exec(svg)!.slice(1).map(Number);
+  const rows = [...svg.matchAll(/<path d="M\d+ ([\d.]+)H/g)].map(([, y]) => Number(y));
+  for (const [x, y] of [...fast!, ...other!]) {
+    assert.ok(x >= frame[0]! && x <= frame[1]! && y >= Math.min(...rows) && y <= Math.max(...rows));
+  }
   // A hundred values cannot tell a 99.9th percentile, ten thousand can.
   assert.ok(other!.at(-1)![0] < fast!.at(-1)![0]);
   assert.ok(other![0]![1] < fast![0]![1], "the slower line lies above");
