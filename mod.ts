@@ -41,6 +41,15 @@ export * from "./lib/lab/threshold.ts";
 export { FLAG, KIND } from "./lib/layout.ts";
 export { type Machine, machine } from "./lib/machine.ts";
 export * from "./lib/measure/breakdown.ts";
+export type { Check, CheckLevel } from "./lib/measure/doctor/check.ts";
+export {
+  diagnose,
+  type DiagnoseOptions,
+  type Diagnosis,
+  treat,
+  type Treatment,
+} from "./lib/measure/doctor/checks.ts";
+export { machineProbe, type Probe, type Ran } from "./lib/measure/doctor/probe.ts";
 export * from "./lib/measure/format.ts";
 export * from "./lib/measure/histogram.ts";
 export * from "./lib/measure/plot.ts";

@@ -16,7 +16,9 @@ export const EXCHANGE_ADDRESS = "10.77.0.1";
 /** Address of the strategy's end. */
 export const STRATEGY_ADDRESS = "10.77.0.2";
 
-const NAME = /^hp(\d+)-\d+[xs]$/;
+/** Name of a lab's namespace; its first group is the process id of the lab. */
+export const LAB_NAMESPACE = /^hp(\d+)-\d+[xs]$/;
+
 const EXCHANGE_MAC = "02:68:70:00:00:01";
 const STRATEGY_MAC = "02:68:70:00:00:02";
 
@@ -64,7 +66,7 @@ export async function sweep(): Promise<string[]> {
   const names = (await ip(["netns", "list"])).split("\n").map((line) => line.split(" ")[0] ?? "");
   const left: string[] = [];
   for (const name of names) {
-    const pid = Number(NAME.exec(name)?.[1] ?? Deno.pid);
+    const pid = Number(LAB_NAMESPACE.exec(name)?.[1] ?? Deno.pid);
     if (pid === Deno.pid || await alive(pid)) continue;
     await ip(["netns", "del", name]).catch(() => {}); // another run may sweep as well
     left.push(name);
