@@ -239,6 +239,13 @@ Deno.test("diagnose() tells kinds of the same trouble apart", async () => {
   ]);
   const userns = await after((files) => files["/proc/self/uid_map"] = "0 1000 1", "capabilities.xdp");
   assert.match(userns.found, /only in a user namespace/);
+  const closed = tunedBox();
+  const tun = {
+    ...closed,
+    run: (...command: string[]) =>
+      command[0] === "test" ? Promise.resolve({ code: 1, stdout: "", stderr: "" }) : closed.run(...command),
+  };
+  assert.match(check(await diagnose({ probe: tun }), "capabilities.tap").found, /not this user's to open/);
   const seccomp = await after((files) => {
     files["/proc/self/status"] = status("000001ffffffffff", "0-7", 2);
   }, "kernel.io_uring");

@@ -82,6 +82,14 @@ async function tap({ machine }: Sight): Promise<Finding> {
   if (!(await machine.list("/dev/net")).includes("tun")) {
     return costs("yellow", "no /dev/net/tun", "via=tap cannot open its device", "modprobe tun");
   }
+  if ((await machine.run("test", "-w", "/dev/net/tun")).code === 1) {
+    return costs(
+      "yellow",
+      "/dev/net/tun is not this user's to open",
+      "via=tap cannot open its device, namespaces of its own or not",
+      "sudo chmod a+rw /dev/net/tun, as distributions have it",
+    );
+  }
   if (missing.length === 0) return green(`CAP_NET_ADMIN, /dev/net/tun${await whose(machine)}`);
   return costs(
     "yellow",

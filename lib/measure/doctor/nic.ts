@@ -41,8 +41,8 @@ function gro(sight: Sight, nic: Nic): Finding {
   const byHardware = hardware?.active ? ", in hardware too" : "";
   if (!feature.active && !byHardware) return green("off");
   const why = nic.kind === "veth"
-    ? "packets are held until the poll's end to be merged; off, though, takes away NAPI, which busy-poll needs"
-    : "packets are held until the poll's end to be merged, which market data never is";
+    ? "TCP's packets are held back to be merged; off, though, takes away veth's NAPI, which busy-poll needs"
+    : "every packet is compared for merging, TCP's are held until the poll's end; market data never merges";
   const switchable = [["gro", feature], ["rx-gro-hw", hardware]] as const;
   const names = switchable.filter(([, one]) => one?.active && !one.fixed).map(([name]) => name);
   if (names.length === 0) {

@@ -58,7 +58,7 @@ async function support(sight: Sight, nic: Nic): Promise<Finding> {
       "yellow",
       `${driver}: generic only, the host merges packets (rx-gro-hw is fixed on)`,
       "the XDP program runs after the packet was allocated: little is saved over udp",
-      "start the guest with guest_tso4=off,guest_tso6=off,guest_ufo=off or ctrl_guest_offloads=on",
+      "start the guest with ctrl_guest_offloads=on, or guest_csum, guest_tso4, guest_tso6, guest_ufo off",
     );
   }
   const found = `${driver}: ${answer.native ? "native" : "generic only"}, ${
