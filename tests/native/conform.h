@@ -9,8 +9,26 @@
 #define WIRE_GROUP "239.255.0.1"
 #define WIRE_PORT  12345
 
+/* ---- the wire of the path under test ---- */
+
+/* What a wire has not: cases that ask for it are left out, and say why. */
+enum path_lack {
+	PATH_JOINS_NOTHING = 1, /* no group membership */
+	PATH_NAMES_NOTHING = 2, /* the interface need not exist */
+	PATH_OPENS_LATE = 4,	/* opened anew for what was sent: descriptors and memory change then */
+};
+
+/* How a datagram gets onto a path's wire. */
+struct path_wire {
+	uint32_t lacks;					/* enum path_lack */
+	void (*prepare)(struct hp_rx_options *options); /* what every open needs besides; NULL: nothing */
+	void (*opened)(void);				/* follows every open; NULL: nothing */
+	int (*sender)(void);				/* a descriptor to send by, the caller's to close */
+	void (*send)(int fd, const struct sockaddr_in *to, const void *data, size_t len);
+};
+
 /* A socket that sends from namespace a. */
-static inline int wire_sender(void)
+static inline int veth_sender(void)
 {
 	int before = netns_enter(wire_a), fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ttl = 4;
 	struct ip_mreqn out = {.imr_ifindex = (int)if_nametoindex("va")};
@@ -22,11 +40,24 @@ static inline int wire_sender(void)
 	return fd;
 }
 
+static inline void socket_send(int fd, const struct sockaddr_in *to, const void *data, size_t len)
+{
+	CHECK_EQ(sendto(fd, data, len, 0, (const struct sockaddr *)to, sizeof(*to)), (ssize_t)len);
+}
+
+static const struct path_wire veth_wire = {.sender = veth_sender, .send = socket_send};
+static const struct path_wire *path_wire = &veth_wire;
+
+static inline int wire_sender(void)
+{
+	return path_wire->sender();
+}
+
 static inline void wire_send(int fd, const char *ip, int port, const void *data, size_t len)
 {
 	struct sockaddr_in to = wire_address(ip, port);
 
-	CHECK_EQ(sendto(fd, data, len, 0, (struct sockaddr *)&to, sizeof(to)), (ssize_t)len);
+	path_wire->send(fd, &to, data, len);
 }
 
 /* ---- the path under test ---- */
@@ -40,6 +71,8 @@ static inline struct hp_rx_options path_options(const char *address, const char 
 
 	snprintf(options.address, sizeof(options.address), "%s", address);
 	snprintf(options.ifname, sizeof(options.ifname), "%s", ifname);
+	if (path_wire->prepare)
+		path_wire->prepare(&options);
 	return options;
 }
 
@@ -51,6 +84,8 @@ static inline int path_try(struct rx **out, const struct hp_rx_options *options)
 	memset(&path_stats, 0, sizeof(path_stats));
 	error = path_ops->open(out, options, &path_stats);
 	netns_leave(before);
+	if (!error && path_wire->opened)
+		path_wire->opened();
 	return error;
 }
 
@@ -276,9 +311,13 @@ static inline void refused_with_a_sentence(const char *address, const char *ifna
 	CHECK_EQ(wire_fds(), fds);
 }
 
-static inline void bad_endpoints_are_refused(void)
+static inline void unknown_interfaces_are_refused(void)
 {
 	refused_with_a_sentence("239.255.0.1", "nope0", WIRE_PORT, ENODEV, "\"nope0\": no such interface");
+}
+
+static inline void bad_endpoints_are_refused(void)
+{
 	refused_with_a_sentence("example.org", "vb", WIRE_PORT, EINVAL, "not a dotted IPv4 address");
 	refused_with_a_sentence("239.255.0.1", "vb", 0, EINVAL, "port 0 is not");
 	refused_with_a_sentence("239.255.0.1", "vb", 65536, EINVAL, "port 65536 is not");
@@ -297,6 +336,15 @@ static inline void busy_polling_opens(void)
 	rx->ops->close(rx);
 }
 
+/* A case, or why it says nothing about this path. */
+#define RUN_UNLESS(lack, why, test)                                                                          \
+	do {                                                                                                 \
+		if (path_wire->lacks & (lack))                                                               \
+			printf("left out %s: %s\n", #test, why);                                             \
+		else                                                                                         \
+			RUN(test);                                                                           \
+	} while (0)
+
 /* Every case above, on one path. */
 static inline void path_conforms(const struct rx_ops *ops)
 {
@@ -306,11 +354,12 @@ static inline void path_conforms(const struct rx_ops *ops)
 	RUN(unicast_arrives_unchanged);
 	RUN(bursts_stay_in_order);
 	RUN(only_the_flow_is_delivered);
-	RUN(fd_polls_readable);
-	RUN(group_is_joined_while_open);
+	RUN_UNLESS(PATH_OPENS_LATE, "a file holds what it holds", fd_polls_readable);
+	RUN_UNLESS(PATH_JOINS_NOTHING, "joins no group", group_is_joined_while_open);
 	RUN(close_gives_everything_back);
 	RUN(threads_take_turns);
-	RUN(nothing_allocates_after_open);
+	RUN_UNLESS(PATH_OPENS_LATE, "a file holds what it holds", nothing_allocates_after_open);
+	RUN_UNLESS(PATH_NAMES_NOTHING, "needs no interface that is there", unknown_interfaces_are_refused);
 	RUN(bad_endpoints_are_refused);
 	RUN(busy_polling_opens);
 }
