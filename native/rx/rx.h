@@ -82,10 +82,22 @@ void rx_socket_close(int fd, const struct rx_endpoint *endpoint);
  * unicast endpoint. 0 or fail(...).
  */
 int rx_socket_join(const struct rx_endpoint *endpoint, int *fd);
-/* Asks for busy polling on a socket (UDP or XDP). 0 or -errno. */
-int rx_socket_busy_poll(int fd);
+/* Asks for busy polling on a socket (UDP or XDP), `budget` packets a round (0 = RX_BATCH). 0 or -errno. */
+int rx_socket_busy_poll(int fd, uint32_t budget);
+/* The NAPI instance that the socket's last datagram came through; 0: none yet, or a driver that has none. */
+uint32_t rx_socket_napi(int fd);
 /* Copies the socket's count of dropped datagrams (SO_MEMINFO) to stats->dropped. */
 void rx_socket_drops(int fd, struct hp_rx_stats *stats);
+/* ---- receive stamps of the sockets (native/rx/stamps.c) ---- */
+
+#define RX_CONTROL 64 /* bytes of control messages that come with a stamped datagram */
+
+/* Has the kernel stamp what the socket receives, and the NIC where it was told to. 1 or 0, said in the note.
+ */
+int rx_stamps_open(int fd, const struct rx_endpoint *endpoint, struct hp_rx_stats *stats);
+/* The stamp among a datagram's control messages, counted in stats->stamped; 0 = none. */
+int64_t rx_stamp(const void *control, size_t len, struct hp_rx_stats *stats);
+
 /* Appends to stats->note, ", " between; cut when full. */
 void rx_note(struct hp_rx_stats *stats, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -19,9 +19,8 @@
 #include "measure/error.h"
 #include "rx.h"
 
-#define RCVBUF_DEFAULT	 (8u << 20)
-#define BUSY_POLL_US	 50
-#define BUSY_POLL_BUDGET RX_BATCH
+#define RCVBUF_DEFAULT (8u << 20)
+#define BUSY_POLL_US   50
 
 int rx_endpoint(struct rx_endpoint *out, const struct hp_rx_options *options)
 {
@@ -62,15 +61,33 @@ void rx_note(struct hp_rx_stats *stats, const char *format, ...)
 	va_end(arguments);
 }
 
-int rx_socket_busy_poll(int fd)
+int rx_socket_busy_poll(int fd, uint32_t budget)
 {
-	int on = 1, us = BUSY_POLL_US, budget = BUSY_POLL_BUDGET;
+	int on = 1, us = BUSY_POLL_US, packets = budget ? (int)budget : RX_BATCH;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &on, sizeof(on)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof(us)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget, sizeof(budget)))
+	    setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &packets, sizeof(packets)))
 		return -errno;
 	return 0;
+}
+
+uint32_t rx_socket_napi(int fd)
+{
+	uint32_t id = 0;
+	socklen_t size = sizeof(id);
+
+	return getsockopt(fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &size) ? 0 : id;
+}
+
+static void set_busy_poll(int fd, const struct hp_rx_options *options, struct hp_rx_stats *stats)
+{
+	int error = rx_socket_busy_poll(fd, options->budget);
+
+	if (error == -EPERM)
+		rx_note(stats, "no busy-poll: needs CAP_NET_ADMIN");
+	else if (error)
+		rx_note(stats, "no busy-poll: %s", strerror(-error));
 }
 
 /* FORCE passes net.core.rmem_max by, with CAP_NET_ADMIN; without it less is granted, which is worth saying.
@@ -143,8 +160,8 @@ int rx_socket_open(const struct rx_endpoint *endpoint, const struct hp_rx_option
 		return fail(errno, "Cannot make a UDP socket: %s", strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	set_rcvbuf(fd, options->rcvbuf, stats);
-	if (options->wait == HP_WAIT_BUSY_POLL && (error = rx_socket_busy_poll(fd)))
-		rx_note(stats, "no busy-poll: %s", strerror(-error));
+	if (options->wait == HP_WAIT_BUSY_POLL)
+		set_busy_poll(fd, options, stats);
 	error = bind_to(fd, endpoint);
 	if (!error && endpoint->multicast)
 		error = join(fd, endpoint);

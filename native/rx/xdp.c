@@ -154,8 +154,9 @@ static int open_socket(struct xdp *xdp, uint32_t queue)
 }
 
 /* From here on the flow is redirected. */
-static int connect_queue(struct xdp *xdp, uint32_t queue, uint32_t queues, int32_t wait)
+static int connect_queue(struct xdp *xdp, uint32_t queues, const struct hp_rx_options *options)
 {
+	uint32_t queue = options->queue;
 	int error = xsk_socket__update_xskmap(xdp->socket, steering_sockets(&xdp->steering));
 
 	if (error)
@@ -163,9 +164,9 @@ static int connect_queue(struct xdp *xdp, uint32_t queue, uint32_t queues, int32
 			    queue, strerror(-error));
 	if (queues > 1)
 		rx_note(xdp->rx.stats, "queue %u of %u", queue, queues);
-	if (wait != HP_WAIT_BUSY_POLL)
+	if (options->wait != HP_WAIT_BUSY_POLL)
 		return 0;
-	error = rx_socket_busy_poll(xdp->fd);
+	error = rx_socket_busy_poll(xdp->fd, options->budget);
 	if (error)
 		rx_note(xdp->rx.stats, "no busy-poll: %s", strerror(-error));
 	else
@@ -217,7 +218,7 @@ static int xdp_open(struct rx **out, const struct hp_rx_options *options, struct
 	error = open_socket(xdp, options->queue);
 	if (error)
 		goto out;
-	error = connect_queue(xdp, options->queue, queues, options->wait);
+	error = connect_queue(xdp, queues, options);
 	if (error)
 		goto out;
 	error = rx_socket_join(&xdp->endpoint, &xdp->group);

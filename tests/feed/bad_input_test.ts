@@ -63,6 +63,7 @@ class Expected {
 }
 
 const MOST = 1400; // fits a frame of the lab's wire
+const FRAME = 2048; // what is longer is cut
 
 /** Bad datagrams of every kind, and a good one seen before. `seq` is the next good record's number. */
 function garbage(below: (n: number) => number, seq: number, longest: number): Uint8Array {
@@ -133,15 +134,19 @@ for (const via of ["udp", "uring"] as const satisfies readonly RxPath[]) {
     using engine = Engine.open({ feed: `udp://127.0.0.1:${port}?via=${via}&wait=block` });
     engine.start();
     const expected = new Expected();
+    let cut = 0;
     for (const bytes of traffic(tape, 41, 9000)) {
       await sender.send(port, bytes);
       expected.note(bytes);
+      if (bytes.length > FRAME) cut++;
     }
     await until("the session's end", () => engine.ended === 1);
     engine.stop();
     assert.ok(expected.counters.datagrams > 3000);
     expected.check(engine.feed.counters);
     assert.equal(engine.feed.rx.malformed, 0);
+    assert.ok(cut > 0);
+    assert.equal(engine.feed.rx.truncated, cut);
     assertSides(sidesOf(engine.book), bookOf(tape));
     assert.equal(engine.book.stale, false);
 
@@ -154,6 +159,7 @@ for (const via of ["udp", "uring"] as const satisfies readonly RxPath[]) {
       `${bad_size} datagrams were not 1 to 5 records of 40 bytes${example}`,
       `${bad_type} records had a type other than 1${example}`,
       `${bad_value} records had a price or quantity off the scale${example}`,
+      `${cut} datagrams were longer than a frame and were cut`,
     ]);
   });
 }
