@@ -224,6 +224,8 @@ static int xdp_open(struct rx **out, const struct hp_rx_options *options, struct
 	error = rx_socket_join(&xdp->endpoint, &xdp->group);
 	if (error)
 		goto out;
+	if (options->flags & HP_RX_STAMPS)
+		rx_note(stats, "no stamps");
 	*out = &xdp->rx;
 	return 0;
 out:

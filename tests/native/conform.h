@@ -323,18 +323,7 @@ static inline void bad_endpoints_are_refused(void)
 	refused_with_a_sentence("239.255.0.1", "vb", 65536, EINVAL, "port 65536 is not");
 }
 
-static inline void busy_polling_opens(void)
-{
-	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
-	struct rx *rx;
-	int fd = wire_sender();
-
-	options.wait = HP_WAIT_BUSY_POLL;
-	CHECK_EQ(path_try(&rx, &options), 0);
-	path_burst(rx, fd, 200);
-	close(fd);
-	rx->ops->close(rx);
-}
+#include "conform_faults.h" /* uses the helpers above */
 
 /* A case, or why it says nothing about this path. */
 #define RUN_UNLESS(lack, why, test)                                                                          \
@@ -345,7 +334,7 @@ static inline void busy_polling_opens(void)
 			RUN(test);                                                                           \
 	} while (0)
 
-/* Every case above, on one path. */
+/* Every case of both files, on one path. */
 static inline void path_conforms(const struct rx_ops *ops)
 {
 	path_ops = ops;
@@ -361,7 +350,10 @@ static inline void path_conforms(const struct rx_ops *ops)
 	RUN_UNLESS(PATH_OPENS_LATE, "a file holds what it holds", nothing_allocates_after_open);
 	RUN_UNLESS(PATH_NAMES_NOTHING, "needs no interface that is there", unknown_interfaces_are_refused);
 	RUN(bad_endpoints_are_refused);
-	RUN(busy_polling_opens);
+	RUN(every_wait_receives);
+	RUN_UNLESS(PATH_OPENS_LATE, "its stamps are the file's", stamps_tell_when_it_arrived);
+	RUN_UNLESS(PATH_OPENS_LATE, "a file loses nothing", loss_is_counted_exactly);
+	RUN_UNLESS(PATH_OPENS_LATE, "a file is not attached to anything", sigkill_leaves_nothing);
 }
 
 #endif

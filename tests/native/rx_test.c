@@ -2,14 +2,17 @@
 /* The udp and uring receive paths, and what they share: addresses, namespaces. */
 #include "conform.h"
 
-/* Neither 1472 nor 3000 bytes: fragments come together in the kernel, and what does not fit is said. */
-static void long_datagrams_are_cut(void)
+/* Fragments come together in the kernel, and what does not fit is said. */
+static void cut_with(uint32_t flags)
 {
-	struct rx *rx = path_open();
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	struct rx *rx;
 	struct rx_datagram got[RX_BATCH];
 	static uint8_t data[3000];
 	int fd = wire_sender();
 
+	options.flags = flags;
+	CHECK_EQ(path_try(&rx, &options), 0);
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)i;
 	wire_send(fd, WIRE_GROUP, WIRE_PORT, data, RX_FRAME);
@@ -20,25 +23,16 @@ static void long_datagrams_are_cut(void)
 	CHECK_EQ(got[0].truncated, 1);
 	CHECK(!memcmp(got[0].data, data, RX_FRAME));
 	rx->ops->release(rx);
+	CHECK_EQ(path_stats.truncated, 1);
+	CHECK_EQ(path_stats.bytes, RX_FRAME + sizeof(data));
 	close(fd);
 	rx->ops->close(rx);
 }
 
-static void drops_are_counted(void)
+static void long_datagrams_are_cut(void)
 {
-	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
-	struct rx *rx;
-	int fd = wire_sender();
-	char data[1000] = {0};
-
-	options.rcvbuf = 4096;
-	CHECK_EQ(path_try(&rx, &options), 0);
-	for (int i = 0; i < 100; i++)
-		wire_send(fd, WIRE_GROUP, WIRE_PORT, data, sizeof(data));
-	rx->ops->refresh(rx);
-	CHECK(path_stats.dropped > 0);
-	close(fd);
-	rx->ops->close(rx);
+	cut_with(0);
+	cut_with(HP_RX_STAMPS);
 }
 
 static void foreign_addresses_are_refused(void)
@@ -47,7 +41,7 @@ static void foreign_addresses_are_refused(void)
 	refused_with_a_sentence("239.255.0.1", "", WIRE_PORT, ENODEV, "name the interface with if=");
 }
 
-/* In a child without any privilege: both sockets need none. */
+/* In a child without any privilege: both sockets need none, and busy polling is said to be missing. */
 static void nobody_may_receive(void)
 {
 	int status;
@@ -59,8 +53,11 @@ static void nobody_may_receive(void)
 		struct rx *rx;
 
 		(void)before;
+		options.wait = HP_WAIT_BUSY_POLL;
 		if (setresuid(65534, 65534, 65534) || path_ops->open(&rx, &options, &path_stats))
 			_exit(1);
+		if (!strstr(path_stats.note, "no busy-poll: needs CAP_NET_ADMIN"))
+			_exit(2);
 		rx->ops->close(rx);
 		_exit(0);
 	}
@@ -91,6 +88,78 @@ static void close_by_another_thread(void)
 	while (wire_table("udp", ":3039 ") && wire_seconds() < deadline)
 		wire_pause();
 	CHECK(!wire_table("udp", ":3039 "));
+}
+
+/* Whether the note of a path that busy-polls says, after some datagrams, that there is no driver to poll. */
+static int note_misses_napi(void)
+{
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	struct rx *rx;
+	int fd = wire_sender(), misses;
+
+	options.wait = HP_WAIT_BUSY_POLL;
+	CHECK_EQ(path_try(&rx, &options), 0);
+	path_burst(rx, fd, 10);
+	rx->ops->refresh(rx);
+	path_burst(rx, fd, 200);
+	misses = strstr(path_stats.note, "no NAPI to busy-poll") != NULL;
+	close(fd);
+	rx->ops->close(rx);
+	return misses;
+}
+
+/* veth polls UDP through NAPI only when it is told to aggregate what it forwards. */
+static void a_driver_without_napi_is_said(void)
+{
+	const char *set = "nsenter --net=%s ethtool -K vb gro %s rx-udp-gro-forwarding %s 2>/dev/null";
+
+	CHECK(note_misses_napi());
+	if (wire_run(set, wire_b, "on", "on")) {
+		printf("left out: ethtool cannot give veth NAPI here\n");
+		return;
+	}
+	CHECK(!note_misses_napi());
+	CHECK_EQ(wire_run(set, wire_b, "off", "off"), 0);
+}
+
+static void sqpoll_receives_with(uint32_t flags, int32_t wait, int32_t core)
+{
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	double deadline = wire_seconds() + 5;
+	struct rx *rx;
+	int fd = wire_sender();
+
+	options.flags = HP_RX_SQPOLL | flags;
+	options.wait = wait;
+	options.helper_cpu = core;
+	CHECK_EQ(path_try(&rx, &options), 0);
+	CHECK(strstr(path_stats.note, "sqpoll"));
+	CHECK_EQ(strstr(path_stats.note, "sqpoll thread on core 0") != NULL, core == 0);
+	CHECK_EQ(strstr(path_stats.note, "a core of its own") != NULL, sysconf(_SC_NPROCESSORS_ONLN) < 3);
+	path_burst(rx, fd, 500);
+	path_burst_asleep(rx, fd, 20);
+	path_thread(rx);
+	if (flags & HP_RX_STAMPS)
+		CHECK(path_stats.stamped > 0);
+	close(fd);
+	rx->ops->close(rx);
+	while (wire_table("udp", ":3039 ") && wire_seconds() < deadline)
+		wire_pause(); /* the thread lets go in its own time */
+	CHECK(!wire_table("udp", ":3039 "));
+}
+
+static void sqpoll_receives(void)
+{
+	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
+	struct rx *rx;
+
+	sqpoll_receives_with(0, HP_WAIT_SPIN, -1);
+	sqpoll_receives_with(HP_RX_STAMPS, HP_WAIT_BUSY_POLL, 0);
+	sqpoll_receives_with(0, HP_WAIT_BLOCK, 0);
+	options.flags = HP_RX_SQPOLL;
+	options.helper_cpu = 4095;
+	CHECK_EQ(path_try(&rx, &options), -EINVAL);
+	CHECK(wire_said("core 4095 for its SQPOLL thread"));
 }
 
 static void namespaces_are_entered_and_left(void)
@@ -124,10 +193,10 @@ static void sockets_conform(const struct rx_ops *ops)
 {
 	path_conforms(ops);
 	RUN(long_datagrams_are_cut);
-	RUN(drops_are_counted);
 	RUN(foreign_addresses_are_refused);
 	RUN(nobody_may_receive);
 	RUN(close_by_another_thread);
+	RUN(a_driver_without_napi_is_said);
 }
 
 int main(void)
@@ -149,5 +218,6 @@ int main(void)
 	printf("uring runs as: %s\n", path_stats.note);
 	rx->ops->close(rx);
 	sockets_conform(&rx_uring);
+	RUN(sqpoll_receives);
 	return 0;
 }

@@ -88,6 +88,11 @@ static inline void wire_up(void)
 			 "|| exit 1; done",
 			 pid, pid),
 		0);
+	/* What is sent before the carrier is there is lost. */
+	CHECK_EQ(wire_run("for i in $(seq 500); do ip -n hpt%da link show va | grep -q 'state UP' && exit 0; "
+			  "sleep 0.01; done; exit 1",
+			  pid),
+		 0);
 }
 
 static inline double wire_seconds(void)
@@ -134,21 +139,43 @@ static inline int wire_fds(void)
 	return count;
 }
 
-/* Whether /proc/net/`table` of namespace b holds `text`. */
-static inline int wire_table(const char *table, const char *text)
+static inline FILE *wire_open_table(const char *table)
 {
-	char path[64], line[512];
-	int before = netns_enter(wire_b), found = 0;
+	char path[64];
+	int before = netns_enter(wire_b);
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/thread-self/net/%s", table);
 	file = fopen(path, "r");
 	CHECK(file);
+	netns_leave(before);
+	return file;
+}
+
+/* Whether /proc/net/`table` of namespace b holds `text`. */
+static inline int wire_table(const char *table, const char *text)
+{
+	char line[512];
+	int found = 0;
+	FILE *file = wire_open_table(table);
+
 	while (!found && fgets(line, sizeof(line), file))
 		found = strstr(line, text) != NULL;
 	fclose(file);
-	netns_leave(before);
 	return found;
+}
+
+/* Rows of it below its heading. */
+static inline int wire_rows(const char *table)
+{
+	char line[512];
+	int rows = -1;
+	FILE *file = wire_open_table(table);
+
+	while (fgets(line, sizeof(line), file))
+		rows++;
+	fclose(file);
+	return rows;
 }
 
 /* AddressSanitizer's: gcc ships no header for it. */
