@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * rtnetlink's link group, in the namespace the interface was in when it was opened. A move to another
- * namespace arrives as a deletion that names the new one. See rtnetlink(7).
+ * namespace arrives as a deletion that names the new one. When more happened than the socket holds (ENOBUFS),
+ * the interface itself is asked. See rtnetlink(7).
  */
 #include <errno.h>
 #include <linux/if.h>
@@ -42,7 +43,37 @@ out:
 	return -errno;
 }
 
-static int gone(const struct interface_watch *watch, const struct nlmsghdr *message)
+static int say_gone(const struct interface_watch *watch)
+{
+	switch (watch->gone) {
+	case INTERFACE_THERE:
+		return 0;
+	case INTERFACE_MOVED:
+		return fail(ENODEV,
+			    "Cannot go on receiving on \"%s\": the interface was moved to another network "
+			    "namespace; open the endpoint again there with netns=NAME",
+			    watch->name);
+	case INTERFACE_DELETED:
+		return fail(ENODEV,
+			    "Cannot go on receiving on \"%s\": the interface was deleted; open the endpoint "
+			    "again when it is back",
+			    watch->name);
+	default:
+		return fail(
+			ENODEV,
+			"Cannot go on receiving on \"%s\": the interface is not in this network namespace "
+			"any more; open the endpoint again when it is back",
+			watch->name);
+	}
+}
+
+static void set_up(struct interface_watch *watch, int up, struct hp_rx_stats *stats)
+{
+	stats->link_downs += watch->up && !up;
+	watch->up = up;
+}
+
+static enum interface_end how_it_ended(const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(message);
 	const struct rtattr *attribute = IFLA_RTA(info);
@@ -50,48 +81,52 @@ static int gone(const struct interface_watch *watch, const struct nlmsghdr *mess
 
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
 		if (attribute->rta_type == IFLA_NEW_NETNSID || attribute->rta_type == NEW_IFINDEX)
-			return fail(ENODEV,
-				    "Cannot go on receiving on \"%s\": the interface was moved to another "
-				    "network namespace; open the endpoint again there with netns=NAME",
-				    watch->name);
-	return fail(ENODEV,
-		    "Cannot go on receiving on \"%s\": the interface was deleted; open the endpoint again "
-		    "when it is back",
-		    watch->name);
+			return INTERFACE_MOVED;
+	return INTERFACE_DELETED;
 }
 
-static int take(struct interface_watch *watch, const struct nlmsghdr *message, struct hp_rx_stats *stats)
+static void take(struct interface_watch *watch, const struct nlmsghdr *message, struct hp_rx_stats *stats)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(message);
-	int up;
 
 	if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK)
-		return 0;
+		return;
 	/* A bridge port leaving its bridge is a DELLINK too, of another family. */
-	if (info->ifi_index != watch->index || info->ifi_family != AF_UNSPEC)
-		return 0;
+	if (info->ifi_index != watch->index || info->ifi_family != AF_UNSPEC || watch->gone)
+		return;
 	if (message->nlmsg_type == RTM_DELLINK)
-		return gone(watch, message);
-	up = (info->ifi_flags & IFF_UP) != 0;
-	stats->link_downs += watch->up && !up;
-	watch->up = up;
-	return 0;
+		watch->gone = how_it_ended(message);
+	else
+		set_up(watch, (info->ifi_flags & IFF_UP) != 0, stats);
+}
+
+/* Messages were lost: how is it now? A down and up among them is not seen. */
+static void look(struct interface_watch *watch, struct hp_rx_stats *stats)
+{
+	struct ifreq request = {.ifr_ifindex = watch->index};
+
+	if (ioctl(watch->fd, SIOCGIFNAME, &request) || ioctl(watch->fd, SIOCGIFFLAGS, &request))
+		watch->gone = INTERFACE_MISSED;
+	else
+		set_up(watch, (request.ifr_flags & IFF_UP) != 0, stats);
 }
 
 int interface_watch_check(struct interface_watch *watch, struct hp_rx_stats *stats)
 {
 	_Alignas(struct nlmsghdr) char buffer[8192];
-	ssize_t got;
-	int error = 0;
 
-	while (watch->fd >= 0 && !error && (got = recv(watch->fd, buffer, sizeof(buffer), 0)) > 0) {
+	while (watch->fd >= 0 && !watch->gone) {
 		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
-		int left = (int)got;
+		int left = (int)recv(watch->fd, buffer, sizeof(buffer), 0);
 
-		for (; !error && NLMSG_OK(message, (uint32_t)left); message = NLMSG_NEXT(message, left))
-			error = take(watch, message, stats);
+		if (left < 0 && errno == ENOBUFS)
+			look(watch, stats);
+		else if (left <= 0)
+			break;
+		for (; left > 0 && NLMSG_OK(message, (uint32_t)left); message = NLMSG_NEXT(message, left))
+			take(watch, message, stats);
 	}
-	return error;
+	return say_gone(watch);
 }
 
 void interface_watch_close(struct interface_watch *watch)
