@@ -54,9 +54,9 @@ export interface FeedEndpoint {
   qtyScale: number;
   /** Socket buffer (or ring) in bytes; 0 is 8 MiB. @default {0} */
   rcvbuf: number;
-  /** Ask the kernel, driver or XDP metadata when each datagram arrived. @default {false} */
+  /** Ask the kernel, NIC or XDP metadata when each datagram arrived: `update.wireNs`. @default {false} */
   stamps: boolean;
-  /** Packets a round of busy polling may take; 0 is 64. @default {0} */
+  /** Packets a round of busy polling may take; 0 is 64, more needs `CAP_NET_ADMIN`. @default {0} */
   budget: number;
   /** `xdp`: zero-copy where the driver has it ("auto"), or one of the two by name. @default {"auto"} */
   mode: XdpMode;
@@ -70,7 +70,7 @@ export interface FeedEndpoint {
   ring: PacketRing;
   /** `packet`: fanout group shared with other sockets, 1 to 65535; 0 is none. @default {0} */
   fanout: number;
-  /** `uring`: core of a kernel thread that submits (SQPOLL); -1 leaves it to the scheduler. @default {undefined} */
+  /** `uring`: core of a kernel thread that receives (SQPOLL), best its own; -1: any. @default {undefined} */
   sqpoll: number | undefined;
   /** `pcap`: the capture. @default {""} */
   file: string;

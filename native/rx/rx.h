@@ -84,8 +84,9 @@ void rx_socket_close(int fd, const struct rx_endpoint *endpoint);
 int rx_socket_join(const struct rx_endpoint *endpoint, int *fd);
 /* Asks for busy polling on a socket (UDP or XDP), `budget` packets a round (0 = RX_BATCH). 0 or -errno. */
 int rx_socket_busy_poll(int fd, uint32_t budget);
-/* The NAPI instance that the socket's last datagram came through; 0: none yet, or a driver that has none. */
-uint32_t rx_socket_napi(int fd);
+/* Looks at the socket poll its driver: that was granted, and what came so far came through a NAPI instance. A
+ * driver that has none is said in the note. */
+int rx_socket_polls_driver(int fd, struct hp_rx_stats *stats);
 /* Copies the socket's count of dropped datagrams (SO_MEMINFO) to stats->dropped. */
 void rx_socket_drops(int fd, struct hp_rx_stats *stats);
 /* ---- receive stamps of the sockets (native/rx/stamps.c) ---- */

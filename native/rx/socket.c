@@ -72,12 +72,19 @@ int rx_socket_busy_poll(int fd, uint32_t budget)
 	return 0;
 }
 
-uint32_t rx_socket_napi(int fd)
+int rx_socket_polls_driver(int fd, struct hp_rx_stats *stats)
 {
 	uint32_t id = 0;
-	socklen_t size = sizeof(id);
+	int us = 0;
+	socklen_t size = sizeof(us);
 
-	return getsockopt(fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &size) ? 0 : id;
+	if (getsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &us, &size) || us <= 0)
+		return 0;
+	size = sizeof(id);
+	if (!getsockopt(fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &size) && id)
+		return 1;
+	rx_note(stats, "no NAPI to busy-poll");
+	return 0;
 }
 
 static void set_busy_poll(int fd, const struct hp_rx_options *options, struct hp_rx_stats *stats)

@@ -152,8 +152,7 @@ static void udp_refresh(struct rx *rx)
 	rx_socket_drops(udp->fd, rx->stats);
 	if (udp->ask_napi && rx->stats->datagrams > 0) {
 		udp->ask_napi = 0;
-		if (!rx_socket_napi(udp->fd))
-			rx_note(rx->stats, "no NAPI to busy-poll");
+		rx_socket_polls_driver(udp->fd, rx->stats);
 	}
 }
 

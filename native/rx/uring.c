@@ -274,9 +274,7 @@ static void uring_refresh(struct rx *rx)
 	rx_socket_drops(uring->fd, rx->stats);
 	if (uring->napi != NAPI_UNKNOWN || !(rx->stats->datagrams > 0))
 		return;
-	uring->napi = rx_socket_napi(uring->fd) ? NAPI_POLLED : NAPI_UNASKED;
-	if (uring->napi == NAPI_UNASKED)
-		rx_note(rx->stats, "no NAPI to busy-poll");
+	uring->napi = rx_socket_polls_driver(uring->fd, rx->stats) ? NAPI_POLLED : NAPI_UNASKED;
 }
 
 static void uring_rx_close(struct rx *rx)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The udp and uring receive paths, and what they share: addresses, namespaces. */
+#include <time.h> /* before errqueue.h, which uses struct timespec */
+
+#include <linux/errqueue.h>
+
 #include "conform.h"
 
 /* Fragments come together in the kernel, and what does not fit is said. */
@@ -162,6 +166,39 @@ static void sqpoll_receives(void)
 	CHECK(wire_said("core 4095 for its SQPOLL thread"));
 }
 
+/* One control message of this kind, with a stamp of the kernel's and the NIC's. */
+static int64_t stamp_of(int type, int64_t kernel, int64_t nic, size_t cut)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[RX_CONTROL];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(struct scm_timestamping)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = type}};
+	struct scm_timestamping stamp = {0};
+
+	stamp.ts[0] = (struct timespec){.tv_sec = kernel / 1000000000, .tv_nsec = kernel % 1000000000};
+	stamp.ts[2] = (struct timespec){.tv_sec = nic / 1000000000, .tv_nsec = nic % 1000000000};
+	memcpy(CMSG_DATA(&control.header), &stamp, sizeof(stamp));
+	memset(&path_stats, 0, sizeof(path_stats));
+	return rx_stamp(&control, sizeof(control) - cut, &path_stats);
+}
+
+static void the_better_stamp_is_taken(void)
+{
+	const int64_t now = 1700000000123456789, second = 1000000000;
+
+	CHECK(stamp_of(SO_TIMESTAMPING, now, 0, 0) == now);
+	CHECK_EQ(path_stats.stamped, 1);
+	CHECK(stamp_of(SO_TIMESTAMPING, now, now - 1500, 0) == now - 1500);
+	CHECK(stamp_of(SO_TIMESTAMPING, now, now + 37 * second, 0) == now); /* a NIC that counts TAI */
+	CHECK(stamp_of(SO_TIMESTAMPING, now, 5 * second, 0) == now); /* ... or from when it was switched on */
+	CHECK(stamp_of(SO_TIMESTAMPING, 0, now, 0) == 0);
+	CHECK_EQ(path_stats.stamped, 0);
+	CHECK(stamp_of(SO_TIMESTAMP, now, 0, 0) == 0);
+	CHECK(stamp_of(SO_TIMESTAMPING, now, 0, RX_CONTROL) == 0);
+}
+
 static void namespaces_are_entered_and_left(void)
 {
 	struct stat before, inside, after;
@@ -208,6 +245,7 @@ int main(void)
 	wire_up();
 	__sanitizer_install_malloc_and_free_hooks(wire_malloc, wire_free);
 	RUN(paths_are_looked_up);
+	RUN(the_better_stamp_is_taken);
 	RUN(namespaces_are_entered_and_left);
 	sockets_conform(&rx_udp);
 	path_ops = &rx_uring;
