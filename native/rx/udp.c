@@ -88,39 +88,49 @@ out:
 	return error;
 }
 
-static int look_once(struct udp *udp)
+static void hand_out(struct udp *udp, struct rx_datagram *out, int index, uint32_t bytes)
+{
+	out->data = udp->frames[index];
+	out->truncated = bytes > RX_FRAME;
+	out->len = out->truncated ? RX_FRAME : bytes;
+	out->wire_ns = 0;
+	if (udp->stamps) {
+		struct msghdr *header = &udp->messages[index].msg_hdr;
+
+		out->wire_ns = rx_stamp(udp->control[index], header->msg_controllen, udp->rx.stats);
+		header->msg_controllen = RX_CONTROL;
+	}
+	udp->rx.stats->truncated += out->truncated;
+	udp->rx.stats->bytes += bytes;
+}
+
+static int look_once(struct udp *udp, struct rx_datagram *out)
 {
 	ssize_t got = udp->stamps ? recvmsg(udp->fd, &udp->messages[0].msg_hdr, FLAGS)
 				  : recv(udp->fd, udp->frames[0], RX_FRAME, FLAGS);
 
-	udp->messages[0].msg_len = (unsigned)got;
-	return got < 0 ? -1 : 1;
+	if (got < 0)
+		return -1;
+	hand_out(udp, out, 0, (uint32_t)got);
+	return 1;
 }
 
-static void hand_out(struct udp *udp, struct rx_datagram *out, int index)
+static int look_at_backlog(struct udp *udp, struct rx_datagram *out, int asked)
 {
-	struct hp_rx_stats *stats = udp->rx.stats;
-	struct mmsghdr *message = &udp->messages[index];
+	int count = recvmmsg(udp->fd, udp->messages, (unsigned)asked, FLAGS, NULL);
 
-	out->data = udp->frames[index];
-	out->truncated = message->msg_len > RX_FRAME;
-	out->len = out->truncated ? RX_FRAME : message->msg_len;
-	out->wire_ns = 0;
-	if (udp->stamps) {
-		out->wire_ns = rx_stamp(udp->control[index], message->msg_hdr.msg_controllen, stats);
-		message->msg_hdr.msg_controllen = RX_CONTROL;
-	}
-	stats->truncated += out->truncated;
-	stats->bytes += message->msg_len;
+	for (int i = 0; i < count; i++)
+		hand_out(udp, &out[i], i, udp->messages[i].msg_len);
+	return count;
 }
 
 static int udp_poll(struct rx *rx, struct rx_datagram *out, int max)
 {
 	struct udp *udp = (struct udp *)rx;
-	int asked = udp->batch < max ? udp->batch : max, count;
+	int asked = udp->batch < max ? udp->batch : max;
+	int count = asked == 1 ? look_once(udp, out) : look_at_backlog(udp, out, asked);
 
 	rx->stats->polls += 1;
-	count = asked == 1 ? look_once(udp) : recvmmsg(udp->fd, udp->messages, (unsigned)asked, FLAGS, NULL);
 	udp->batch = count < asked ? 1 : asked < RX_BATCH / MORE ? asked * MORE : RX_BATCH;
 	if (count < 0) {
 		rx->stats->empty += 1;
@@ -128,8 +138,6 @@ static int udp_poll(struct rx *rx, struct rx_datagram *out, int max)
 			return 0;
 		return fail(errno, "Cannot receive %s: %s", udp->endpoint.address, strerror(errno));
 	}
-	for (int i = 0; i < count; i++)
-		hand_out(udp, &out[i], i);
 	rx->stats->datagrams += count;
 	return count;
 }
