@@ -42,7 +42,7 @@ export interface FeedEndpoint {
   if: string;
   /** Namespace name or file to open the socket in. @default {""} */
   netns: string;
-  /** First NIC queue (`xdp`). @default {0} */
+  /** First NIC queue (`xdp`; the ring of `packet` gets every queue's datagrams). @default {0} */
   queue: number;
   /** Queues served from there on (`xdp`, `tap`). @default {1} */
   queues: number;
@@ -52,7 +52,7 @@ export interface FeedEndpoint {
   wait: Wait;
   /** Quantity scale of the feed, as the exchange states it. @default {1} */
   qtyScale: number;
-  /** Socket buffer (or ring) in bytes; 0 is 8 MiB. @default {0} */
+  /** Socket buffer in bytes, or the ring's (`packet`: a power of two up to 256 MiB); 0 is 8 MiB. @default {0} */
   rcvbuf: number;
   /** Ask the kernel, NIC or XDP metadata when each datagram arrived: `update.wireNs`. @default {false} */
   stamps: boolean;

@@ -20,7 +20,7 @@ const COLUMN = 48;
 export const ENTRIES: readonly Entry[] = [
   { name: "up", example: "await up()", what: "raise the lab: namespaces, a wire, an exchange" },
   { name: "lab", example: "lab", what: "what is up, and what it plays" },
-  { name: "open", example: 'open("xdp")', what: 'an engine over a path: "udp", "uring", "xdp"' },
+  { name: "open", example: 'open("xdp")', what: 'an engine over a path: "udp", "uring", "xdp", "packet"' },
   { name: "engine", example: "engine", what: "the engine opened last" },
   { name: "book", example: "book", what: "its book: five levels a side" },
   { name: "top", example: "book.top", what: "best levels, mid, spread, imbalance" },

@@ -47,7 +47,7 @@ function welcome(): void {
   console.log([
     "Hotpath: a tick-to-trade laboratory, by hand. help() lists what there is, Tab completes.",
     "  await up()      raise the lab: two namespaces, a wire, an exchange",
-    '  open("xdp")     open a feed with its book and order entry ("udp", "uring", "xdp")',
+    '  open("xdp")     open a feed with its book and order entry ("udp", "uring", "xdp", "packet")',
     "  book            look at it; then book.ladder(10), engine.breakdown, await watch(book)",
     ...history ? [`History is kept in ${history}. close() or Ctrl-D leaves and takes the lab down.`] : [],
   ].join("\n"));

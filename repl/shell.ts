@@ -54,9 +54,9 @@ export async function up(options: LabOptions = {}): Promise<Lab> {
 }
 
 /**
- * Opens an engine (feed, book, order entry) in the lab over a receive path, "udp", "uring" or "xdp", and starts it.
- * An engine that is open already is closed: the exchange serves one order session, and XDP takes the feed away from
- * sockets. `lab.open()` opens another all the same. Returns when the snapshot is in the book.
+ * Opens an engine (feed, book, order entry) in the lab over a receive path, "udp", "uring", "xdp" or "packet", and
+ * starts it. An engine that is open already is closed: the exchange serves one order session, and XDP takes the feed
+ * away from sockets. `lab.open()` opens another all the same. Returns when the snapshot is in the book.
  */
 export function open(via: RxPath = "udp", options: LabEngineOptions = {}): Engine {
   const lab = theLab();

@@ -1,7 +1,7 @@
 /**
  * The whole loop on every receive path, and where its time goes.
  *
- *   deno task demo [--json] [--data FILE] [--paths udp,uring,xdp] [--runner inline|isolated] [--rounds 5]
+ *   deno task demo [--json] [--data FILE] [--paths udp,uring,xdp,packet] [--runner inline|isolated] [--rounds 5]
  *                  [--rate 20000] [--datagrams 20000] [--seed 1]
  *
  * Raises the lab, starts the exchange in one namespace, and for every path runs rounds of the large-trade strategy in
@@ -38,8 +38,8 @@ function configure() {
     throw new TypeError(`Cannot use --runner=${values.runner}: inline and isolated are possible`);
   }
   const paths = values.paths.split(",").map((path) => {
-    if (!["udp", "uring", "xdp"].includes(path)) {
-      throw new TypeError(`Cannot use --paths=${values.paths}: udp, uring and xdp are possible`);
+    if (!["udp", "uring", "xdp", "packet"].includes(path)) {
+      throw new TypeError(`Cannot use --paths=${values.paths}: udp, uring, xdp and packet are possible`);
     }
     return path as RxPath;
   });

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { LIBRARY } from "../lib/native.ts";
 import type { Answer, Request } from "./door.ts";
-import { DERIBIT, noData, testWhen } from "./fixture.ts";
+import { DERIBIT, noData, noNamespaces, testWhen } from "./fixture.ts";
 
 const LO = "127.0.0.1";
 const GROUP = "239.255.7.1";
@@ -22,9 +22,16 @@ function socketAddress(hex: string): string {
 
 const STATES: Record<string, string> = { "01": "connected", "0A": "listens" };
 
-/** Every IPv4 socket of this network namespace by inode: "udp LOCAL", "tcp LOCAL connected REMOTE", "tcp LOCAL listens". */
-function inetSockets(): Map<string, string> {
+/**
+ * Every IPv4 and packet socket of this network namespace by inode: "udp LOCAL", "tcp LOCAL connected REMOTE",
+ * "tcp LOCAL listens", "packet on INDEX" of an interface.
+ */
+function wireSockets(): Map<string, string> {
   const found = new Map<string, string>();
+  for (const line of Deno.readTextFileSync("/proc/net/packet").trim().split("\n").slice(1)) {
+    const [, , , , index, , , , inode] = line.trim().split(/\s+/);
+    found.set(inode!, `packet on ${index}`);
+  }
   for (const protocol of ["udp", "tcp"]) {
     for (const line of Deno.readTextFileSync(`/proc/net/${protocol}`).trim().split("\n").slice(1)) {
       const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
@@ -104,14 +111,14 @@ class Door implements AsyncDisposable {
 
   /** What the process holds since it was ready; sockets by what they are. */
   opened(): string[] {
-    const known = inetSockets();
+    const known = wireSockets();
     return [...held(this.#process.pid)].filter((link) => !this.#before.has(link))
       .map((link) => known.get(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? "") ?? link).sort();
   }
 
   /** Its open sockets. */
   sockets(): string[] {
-    return this.opened().filter((text) => /^(udp|tcp|socket:)/.test(text));
+    return this.opened().filter((text) => /^(udp|tcp|packet|socket:)/.test(text));
   }
 
   /** Asks, and proves that it was refused for want of `flag` with nothing opened. */
@@ -152,14 +159,19 @@ function freePort(): number {
   return listener.addr.port;
 }
 
+/** The kernel's number of `lo`. */
+function loopbackIndex(): string {
+  return Deno.readTextFileSync("/sys/class/net/lo/ifindex").trim();
+}
+
 /** Nobody on this machine has a socket of that port. */
 function assertUnused(port: number): void {
-  const users = [...inetSockets().values()].filter((text) => new RegExp(`:${port}\\b`).test(text));
+  const users = [...wireSockets().values()].filter((text) => new RegExp(`:${port}\\b`).test(text));
   assert.deepEqual(users.filter((text) => !/ (06|listens)$/.test(text)), []);
 }
 
 for (const address of [LO, GROUP]) {
-  for (const via of ["udp", "uring", "xdp"] as const) {
+  for (const via of ["udp", "uring", "xdp", "packet"] as const) {
     Deno.test(`Engine.open() opens nothing without net for the feed (${address}, ${via})`, async () => {
       const port = freePort();
       await using door = await Door.start();
@@ -228,6 +240,21 @@ Deno.test("Engine.open() joins a multicast group with net for the group and its 
   await door.opens({ engine: { feed } }, [`udp ${GROUP}:${port}`], () => assert.ok(joined()));
   assert.ok(!joined(), "closing left the group");
 });
+
+testWhen(
+  noNamespaces(),
+  "Engine.open() through packet opens one packet socket on that interface, beside what keeps group or port",
+  async () => {
+    const port = freePort();
+    await using door = await Door.start(`--allow-net=${LO}:${port},${GROUP}:${port}`);
+    const packet = `packet on ${loopbackIndex()}`;
+    await door.opens({ engine: { feed: `udp://${LO}:${port}?via=packet&if=lo` } }, [
+      packet,
+      `udp ${LO}:${port}`,
+    ]);
+    await door.opens({ engine: { feed: `udp://${GROUP}:${port}?via=packet&if=lo` } }, [packet, /^socket:/]);
+  },
+);
 
 Deno.test("Exchange.open() opens nothing unless both of its endpoints are granted", async () => {
   const [port, orderPort] = [freePort(), freePort()];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From an Ethernet frame to the UDP payload of one granted flow. Every length is checked against the frame's:
- * what the kernel's stack would have checked was passed by. Checksums are not (veth does not fill them in, a
- * NIC checked them).
+ * what the kernel's stack would have checked was passed by. The checksum is a question of its own: veth does
+ * not fill it in, a NIC checked it, and only the path knows.
  */
 #ifndef HP_FRAME_H
 #define HP_FRAME_H
@@ -47,6 +47,35 @@ static inline const uint8_t *frame_payload(const uint8_t *frame, uint32_t len, u
 		return NULL;
 	*payload_len = udp_len - FRAME_UDP;
 	return udp + FRAME_UDP;
+}
+
+/* An IPv4 packet that is only a part of one; of `len` bytes the Ethernet and the IPv4 header are looked at.
+ */
+static inline int frame_is_fragment(const uint8_t *frame, uint32_t len)
+{
+	return len >= FRAME_ETHERNET + FRAME_IPV4 && frame_u16(frame + 12) == htons(0x0800) &&
+	       frame_u16(frame + FRAME_ETHERNET + 6) & htons(0x3fff);
+}
+
+/* Whether the UDP checksum before a payload that frame_payload() found is right, or was left out by the
+ * sender. The whole payload is read. */
+static inline int frame_checksum_right(const uint8_t *frame, const uint8_t *payload, uint32_t payload_len)
+{
+	const uint8_t *udp = payload - FRAME_UDP, *addresses = frame + FRAME_ETHERNET + 12;
+	uint32_t len = payload_len + FRAME_UDP, at;
+	uint64_t sum = htons(17) + (uint64_t)htons((uint16_t)len);
+
+	if (!frame_u16(udp + 6))
+		return 1;
+	for (at = 0; at < 8; at += 2)
+		sum += frame_u16(addresses + at);
+	for (at = 0; at + 1 < len; at += 2)
+		sum += frame_u16(udp + at);
+	if (len & 1)
+		sum += htons((uint16_t)(udp[len - 1] << 8));
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff;
 }
 
 #endif

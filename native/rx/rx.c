@@ -11,6 +11,8 @@ const struct rx_ops *rx_path(int32_t path)
 		return &rx_uring;
 	case HP_RX_XDP:
 		return &rx_xdp;
+	case HP_RX_PACKET:
+		return &rx_packet;
 	default:
 		return NULL;
 	}

@@ -50,6 +50,7 @@ struct rx {
 extern const struct rx_ops rx_udp;
 extern const struct rx_ops rx_uring;
 extern const struct rx_ops rx_xdp;
+extern const struct rx_ops rx_packet;
 
 /* The ops of an enum hp_rx_path, or NULL. */
 const struct rx_ops *rx_path(int32_t path);
@@ -78,8 +79,8 @@ int rx_socket_open(const struct rx_endpoint *endpoint, const struct hp_rx_option
 /* Leaves the group and closes; -1 is a no-op. Other holders of the socket (a ring) do not keep it joined. */
 void rx_socket_close(int fd, const struct rx_endpoint *endpoint);
 /*
- * A socket that only joins the group (IGMP) and is never bound: what the xdp path needs. *fd is -1 for a
- * unicast endpoint. 0 or fail(...).
+ * A socket that only joins the group (IGMP) and is never bound: what the xdp and packet paths need. *fd is -1
+ * for a unicast endpoint. 0 or fail(...).
  */
 int rx_socket_join(const struct rx_endpoint *endpoint, int *fd);
 /* Asks for busy polling on a socket (UDP or XDP), `budget` packets a round (0 = RX_BATCH). 0 or -errno. */

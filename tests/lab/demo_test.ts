@@ -90,7 +90,7 @@ testWhen(
       await Deno.writeTextFile(broken, "this,is\nno,market\ndata\n");
       for (
         const [args, sentence] of [
-          [["--paths", "udp,carrier-pigeon"], /Cannot use --paths=udp,carrier-pigeon: udp, uring and xdp/],
+          [["--paths", "udp,carrier-pigeon"], /Cannot use --paths=udp,carrier-pigeon: udp, uring, xdp and/],
           [["--runner", "outside"], /Cannot use --runner=outside: inline and isolated are possible/],
           [["--rate", "fast"], /Cannot use --rate=fast: a number above 0 is needed/],
           [["--no-such-option"], /no-such-option/],

@@ -3,7 +3,7 @@ import { Lab, runInline, type RxPath, type Strategy, Tape } from "hotpath";
 import { noNamespaces, testWhen } from "../fixture.ts";
 import { assertSides, bookOf, sidesOf } from "../reference.ts";
 
-const PATHS = ["udp", "uring", "xdp"] as const satisfies readonly RxPath[];
+const PATHS = ["udp", "uring", "xdp", "packet"] as const satisfies readonly RxPath[];
 /** Long enough that a busy machine cannot make a late record look lost: holes are then given up by need alone. */
 const PATIENT_NS = 100e6;
 const STALE = -116; // -ESTALE

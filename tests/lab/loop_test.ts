@@ -4,7 +4,7 @@ import { BINANCE, noData, noNamespaces, testWhen } from "../fixture.ts";
 import { assertSides, bookOf, mapsOf, type Sides, sidesOf } from "../reference.ts";
 import { until } from "../wire.ts";
 
-const PATHS = ["udp", "uring", "xdp"] as const satisfies readonly RxPath[];
+const PATHS = ["udp", "uring", "xdp", "packet"] as const satisfies readonly RxPath[];
 const ATTEMPTS = 4;
 
 /**
@@ -122,6 +122,19 @@ for (const via of PATHS) {
     });
   }
 }
+
+testWhen(noNamespaces(), "Lab plays the seeded market through packet by blocks, stamped", async () => {
+  using tape = Tape.generate({ seed: 9, records: 4000, levels: 100 });
+  await using lab = await Lab.up({ data: tape, pace: { rate: 20_000 } });
+  const engine = lab.open("packet", { connectLater: true, endpoint: { ring: "v3", stamps: "1" } });
+  assert.match(engine.feed.note, /^V3, .* kernel stamps/);
+  await countInline(engine);
+  const { delivered, lost } = engine.feed.counters;
+  assert.equal(delivered + lost, tape.info.records);
+  if (lost === 0) assertSides(sidesOf(engine.book), bookOf(tape));
+  else assert.ok(engine.feed.rx.dropped > 0);
+  assert.equal(engine.feed.rx.stamped, engine.feed.counters.datagrams);
+});
 
 testWhen(
   noNamespaces(),

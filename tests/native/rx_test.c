@@ -223,7 +223,8 @@ static void paths_are_looked_up(void)
 	CHECK(rx_path(HP_RX_UDP) == &rx_udp);
 	CHECK(rx_path(HP_RX_URING) == &rx_uring);
 	CHECK(rx_path(HP_RX_XDP) == &rx_xdp);
-	CHECK(!rx_path(3) && !rx_path(-1));
+	CHECK(rx_path(HP_RX_PACKET) == &rx_packet);
+	CHECK(!rx_path(99) && !rx_path(-1));
 }
 
 static void sockets_conform(const struct rx_ops *ops)

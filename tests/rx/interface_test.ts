@@ -5,7 +5,7 @@ import { run } from "../process.ts";
 import { assertSides, bookOf, sidesOf } from "../reference.ts";
 import { until } from "../wire.ts";
 
-const PATHS = ["udp", "uring", "xdp"] as const satisfies readonly RxPath[];
+const PATHS = ["udp", "uring", "xdp", "packet"] as const satisfies readonly RxPath[];
 
 /** `ip` in the strategy's namespace, whose interface has its name. */
 async function ip(lab: Lab, ...args: string[]): Promise<string> {
