@@ -316,6 +316,44 @@ export const EXCHANGE_STATS = {
   tick_to_order: 256,
 } as const;
 
+/** `struct hp_path_options`. */
+export const PATH_OPTIONS = {
+  bytes: 128,
+  address: 0,
+  ifname: 16,
+  netns: 32,
+  port: 96,
+  path: 100,
+  packets: 104,
+} as const;
+
+/** `struct hp_path_stats`. */
+export const PATH_STATS = {
+  bytes: 64,
+  seen: 0,
+  ended: 8,
+  beyond: 16,
+  elsewhere: 24,
+  untracked: 32,
+  no_room: 40,
+  last: 48,
+} as const;
+
+/** `struct hp_path_packet`; `at` has one double a stage. */
+export const PATH_PACKET = {
+  bytes: 160,
+  at: 0,
+  dropped: 128,
+  end: 136,
+  reason: 140,
+  len: 144,
+  cpu: 148,
+  reader: 152,
+} as const;
+
+/** `enum hp_path_end`. */
+export const PATH_END = { OPEN: 0, DONE: 1, DROPPED: 2 } as const;
+
 /** `enum hp_event_kind`. */
 export const KIND = {
   NONE: 0,

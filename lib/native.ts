@@ -220,6 +220,42 @@ export const SYMBOLS = {
   },
   hp_exchange_reset: { parameters: ["pointer"], result: "i32" },
   hp_exchange_close: { parameters: ["pointer"], result: "i32" },
+  hp_path_open: {
+    parameters: [
+      "buffer", // const struct hp_path_options *options
+      "buffer", // struct hp_path_stats *stats
+    ],
+    result: "pointer",
+  },
+  hp_path_refresh: { parameters: ["pointer"], result: "i32" },
+  hp_path_read: {
+    parameters: [
+      "pointer", // struct hp_path *path
+      "i32", // int32_t from
+      "i32", // int32_t count
+      "buffer", // struct hp_path_packet *out
+    ],
+    result: "i32",
+  },
+  hp_path_absent: {
+    parameters: [
+      "pointer", // struct hp_path *path
+      "i32", // int32_t stage
+      "buffer", // char *out
+      "i32", // int32_t size
+    ],
+    result: "i32",
+  },
+  hp_path_reason: {
+    parameters: [
+      "pointer", // struct hp_path *path
+      "i32", // int32_t reason
+      "buffer", // char *out
+      "i32", // int32_t size
+    ],
+    result: "i32",
+  },
+  hp_path_close: { parameters: ["pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** What a strategy in its own process is given: waiting and waking, nothing that opens. */

@@ -9,7 +9,15 @@
  * @module
  */
 import { type FeedEndpoint, ORDER_VIAS, type OrderEndpoint, RX_PATHS, WAITS } from "./endpoint.ts";
-import { ENGINE_OPTIONS, EXCHANGE_OPTIONS, ORDER_OPTIONS, PACE, RX_FLAG, RX_OPTIONS } from "./layout.ts";
+import {
+  ENGINE_OPTIONS,
+  EXCHANGE_OPTIONS,
+  ORDER_OPTIONS,
+  PACE,
+  PATH_OPTIONS,
+  RX_FLAG,
+  RX_OPTIONS,
+} from "./layout.ts";
 import { checkHandle, cString, native, putText, type SharedMemory } from "./native.ts";
 
 /** Limits and habits of an engine that are no endpoint. */
@@ -220,4 +228,27 @@ export function openExchange(
 export function loadTape(path: string, pack: number): Deno.PointerObject {
   ask({ name: "read", path }, path, `--allow-read=${path}`);
   return checkHandle(native().hp_tape_load(cString(path), pack));
+}
+
+/**
+ * Attaches a trace of a feed's packets to the kernel, after asking Deno for `net` on the feed: what a trace sees of
+ * it is less than what a socket would.
+ *
+ * @param feed Whose packets.
+ * @param packets Records to keep.
+ * @param stats Memory for `struct hp_path_stats`.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was attached.
+ */
+export function openPath(feed: FeedEndpoint, packets: number, stats: SharedMemory): Deno.PointerObject {
+  askNet(feed.address, feed.port, "path trace of");
+  const options = new Uint8Array(PATH_OPTIONS.bytes);
+  const view = new DataView(options.buffer);
+  putText(view, PATH_OPTIONS.address, 16, feed.address, "address");
+  putText(view, PATH_OPTIONS.ifname, 16, feed.if, "interface");
+  putText(view, PATH_OPTIONS.netns, 64, feed.netns, "namespace");
+  view.setUint32(PATH_OPTIONS.port, feed.port, true);
+  view.setInt32(PATH_OPTIONS.path, RX_PATHS.indexOf(feed.via), true);
+  view.setUint32(PATH_OPTIONS.packets, packets, true);
+  return checkHandle(native().hp_path_open(options, stats.u8));
 }

@@ -33,6 +33,11 @@ export const ENTRIES: readonly Entry[] = [
   },
   { name: "feed", example: "engine.feed", what: "what became of every datagram and record" },
   { name: "breakdown", example: "engine.breakdown", what: "where the nanoseconds go, stage by stage" },
+  {
+    name: "path",
+    example: "await path.trace(engine.feed, { packets: 200 })",
+    what: "the kernel's part of it: interrupt to socket, as root",
+  },
   { name: "histogram", example: "engine.breakdown.loop", what: "one stage as a histogram" },
   {
     name: "buy",

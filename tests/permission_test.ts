@@ -369,7 +369,7 @@ const filesWith = (pattern: RegExp) =>
   [...modules()].filter(([, text]) => pattern.test(text)).map(([path]) => path).sort();
 
 Deno.test("permission.ts is the only module that calls what opens a wire or a file", () => {
-  for (const name of ["hp_engine_open", "hp_exchange_open", "hp_tape_load"]) {
+  for (const name of ["hp_engine_open", "hp_exchange_open", "hp_tape_load", "hp_path_open"]) {
     assert.deepEqual(filesWith(new RegExp(`\\b${name}\\b`)), ["native.ts", "permission.ts"], name);
   }
   // The memory and the pipe of an engine, by the path its runner hands over.

@@ -421,11 +421,80 @@ struct hp_exchange_stats {
 _Static_assert(offsetof(struct hp_exchange_stats, first_refused) == 160, "hp_exchange_stats.first_refused");
 _Static_assert(offsetof(struct hp_exchange_stats, tick_to_order) == 256, "hp_exchange_stats.tick_to_order");
 
+/* ---- path: a packet through the kernel ------------------------------------------------------- */
+
+/* Where a packet is stamped, in the order it gets there; what gives each stamp stands in ARCHITECTURE.md. */
+enum hp_path_stage {
+	HP_PATH_SENT = 0, /* the sender's driver has it (only wires that hand over the sender's own packet) */
+	HP_PATH_IRQ = 1,  /* the hard interrupt that raised the softirq */
+	HP_PATH_BACKLOG = 2,  /* queued for this core by a driver without NAPI */
+	HP_PATH_RAISED = 3,   /* NET_RX softirq raised; for a packet that came later: when it came */
+	HP_PATH_POLL = 4,     /* NAPI poll begins; likewise */
+	HP_PATH_REDIRECT = 5, /* redirected into an AF_XDP socket */
+	HP_PATH_BUILT = 6,    /* built and handed up by a driver with NAPI */
+	HP_PATH_RECEIVE = 7,  /* in the stack; AF_PACKET takes its copy here */
+	HP_PATH_IP = 8,	      /* IP header checked */
+	HP_PATH_LOCAL = 9,    /* routed to this host */
+	HP_PATH_UDP = 10,     /* UDP has the socket */
+	HP_PATH_QUEUE = 11,   /* in the socket's queue, readers are being told */
+	HP_PATH_WOKEN = 12,   /* a sleeping reader is woken */
+	HP_PATH_RUN = 13,     /* it runs */
+	HP_PATH_TAKEN = 14,   /* taken from the queue and copied */
+	HP_PATH_RETURN = 15,  /* the system call returns */
+	HP_PATH_STAGES = 16
+};
+
+/* How a record ended. */
+enum hp_path_end { HP_PATH_OPEN = 0, HP_PATH_DONE = 1, HP_PATH_DROPPED = 2 };
+
+/* Which packets to trace, and how many. */
+struct hp_path_options {
+	char address[16]; /* dotted IPv4 destination: the group, or the receiver's address */
+	char ifname[16];  /* only what comes in by this interface; "" = any (xdp needs it) */
+	char netns[64];	  /* namespace file of the receiver; "" = the current one */
+	uint32_t port;	  /* UDP destination port */
+	int32_t path; /* enum hp_rx_path: udp and uring to the read's return, packet to the tap, xdp to the
+			 ring */
+	uint32_t packets; /* records to keep, 1..100000 */
+	uint32_t reserved[5];
+};
+_Static_assert(sizeof(struct hp_path_options) == 128, "hp_path_options");
+_Static_assert(offsetof(struct hp_path_options, port) == 96, "hp_path_options.port");
+
+/* Counters of a trace. */
+struct hp_path_stats {
+	double seen;	  /* packets with a record */
+	double ended;	  /* of them, done or dropped */
+	double beyond;	  /* packets after the last record was given out */
+	double elsewhere; /* delivered to another socket than the first one met; their records end there */
+	double untracked; /* reads of that socket that no record stands for */
+	double no_room; /* packets the map from packet to record had no room for: no stage after the first */
+	uint32_t last;	/* enum hp_path_stage that ends a record */
+	uint32_t reserved[3];
+};
+_Static_assert(sizeof(struct hp_path_stats) == 64, "hp_path_stats");
+
+/* One packet. Times are ns since hp_path_open(); negative = this packet did not get there, or not this way.
+ */
+struct hp_path_packet {
+	double at[HP_PATH_STAGES];
+	double dropped;	 /* when the kernel dropped it */
+	uint32_t end;	 /* enum hp_path_end */
+	uint32_t reason; /* of a drop: the kernel's number; hp_path_reason() has the name */
+	uint32_t len;	 /* bytes of the UDP payload (0 with xdp) */
+	uint32_t cpu;	 /* core it was received on */
+	uint32_t reader; /* thread that took it; 0 = none */
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct hp_path_packet) == 160, "hp_path_packet");
+_Static_assert(offsetof(struct hp_path_packet, dropped) == 128, "hp_path_packet.dropped");
+
 /* ---- functions ----------------------------------------------------------------------------- */
 
 struct hp_engine;
 struct hp_tape;
 struct hp_exchange;
+struct hp_path;
 
 /* ABI version of this build (HP_ABI_VERSION). */
 HP_API int32_t hp_abi_version(void);
@@ -552,5 +621,22 @@ HP_API int32_t hp_exchange_pace(struct hp_exchange *exchange, int32_t pace, doub
 HP_API int32_t hp_exchange_reset(struct hp_exchange *exchange);
 /* Ends the session, writes the log out, joins the thread, closes, frees. */
 HP_API int32_t hp_exchange_close(struct hp_exchange *exchange);
+
+/*
+ * Traces the next packets of a flow through the kernel: attaches to its tracepoints until hp_path_close().
+ * Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. stats must outlive it. NULL with a sentence, and nothing
+ * attached.
+ */
+HP_API struct hp_path *hp_path_open(const struct hp_path_options *options, struct hp_path_stats *stats);
+/* Brings the counters up to date; returns how many records have ended. */
+HP_API int32_t hp_path_refresh(struct hp_path *path);
+/* Copies records [from, from+count) as they are now; returns how many there were. */
+HP_API int32_t hp_path_read(struct hp_path *path, int32_t from, int32_t count, struct hp_path_packet *out);
+/* Why this kernel cannot show a stage (NUL-terminated, cut to size); returns its length, 0 = it can. */
+HP_API int32_t hp_path_absent(struct hp_path *path, int32_t stage, char *out, int32_t size);
+/* The kernel's name of a drop reason ("SOCKET_RCVBUFF", NUL-terminated); its length, or -ENOENT. */
+HP_API int32_t hp_path_reason(struct hp_path *path, int32_t reason, char *out, int32_t size);
+/* Detaches everything and frees. */
+HP_API int32_t hp_path_close(struct hp_path *path);
 
 #endif

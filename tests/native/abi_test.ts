@@ -7,6 +7,7 @@ import * as layout from "../../lib/layout.ts";
 import { ORDER_VIAS, RX_PATHS, WAITS } from "../../lib/endpoint.ts";
 import { EXCHANGE_STATES } from "../../lib/lab/exchange.ts";
 import { STAGES } from "../../lib/measure/breakdown.ts";
+import { PATH_STAGES } from "../../lib/measure/path.ts";
 import { LIBRARY, SEAT_SYMBOLS, SYMBOLS } from "../../lib/native.ts";
 import { ORDER_STATES } from "../../lib/strategy/strategy.ts";
 
@@ -54,7 +55,7 @@ function ffiTypes(type: string): string[] {
 Deno.test("hotpath.h is read whole: every HP_API is a function this test understands", () => {
   const mentions = [...HEADER.matchAll(/\bHP_API\b/g)].length - 1; // its own #define
   assert.equal(functions.size, mentions);
-  assert.ok(functions.size > 30 && opaque.size === 3);
+  assert.ok(functions.size > 30 && opaque.size === 4);
 });
 
 Deno.test("SYMBOLS has every function of hotpath.h and no other", () => {
@@ -179,6 +180,7 @@ Deno.test("layout.ts enums are the header's", () => {
   agreesWithEnum("hp_book_flags", prefixed("HP_BOOK_", layout.BOOK_FLAG));
   agreesWithEnum("hp_pace", prefixed("HP_PACE_", layout.PACE));
   agreesWithEnum("hp_rx_flags", prefixed("HP_RX_", layout.RX_FLAG));
+  agreesWithEnum("hp_path_end", prefixed("HP_PATH_", layout.PATH_END));
   agreesWithEnum("hp_request_kind", prefixed("HP_REQUEST_", layout.REQUEST_KIND));
 });
 
@@ -196,10 +198,12 @@ Deno.test("RX_PATHS, WAITS, and ORDER_VIAS stand in the order of their enums", (
   agreesWithEnum("hp_order_via", numbered("HP_ORDER_", ORDER_VIAS));
 });
 
-Deno.test("ORDER_STATES, EXCHANGE_STATES and STAGES stand in the order of their enums", () => {
+Deno.test("ORDER_STATES, EXCHANGE_STATES, STAGES and PATH_STAGES stand in the order of their enums", () => {
   const states = ORDER_STATES.map((state) => state === "acknowledged" ? "acked" : state);
   agreesWithEnum("hp_order_state", numbered("HP_ORDER_", states));
   agreesWithEnum("hp_exchange_state", numbered("HP_EXCHANGE_", EXCHANGE_STATES));
   const stages = numbered("HP_STAGE_", STAGES.map(([name]) => name));
   agreesWithEnum("hp_stage", { ...stages, HP_STAGES: STAGES.length });
+  const path = numbered("HP_PATH_", PATH_STAGES.map(([name]) => name));
+  agreesWithEnum("hp_path_stage", { ...path, HP_PATH_STAGES: PATH_STAGES.length });
 });
