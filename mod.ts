@@ -53,6 +53,7 @@ export { machineProbe, type Probe, type Ran } from "./lib/measure/doctor/probe.t
 export * from "./lib/measure/format.ts";
 export * from "./lib/measure/histogram.ts";
 export * from "./lib/measure/path.ts";
+export * from "./lib/measure/path_trace.ts";
 export * from "./lib/measure/plot.ts";
 export { NativeError, pin, SharedMemory } from "./lib/native.ts";
 export { Desk, type GapNote } from "./lib/order/desk.ts";

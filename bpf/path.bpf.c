@@ -9,252 +9,14 @@
  * netfilter programs (before routing, after it) and a cgroup program (run by UDP once it has the socket)
  * stand there.
  *
- * What the kernel cannot say: which packet a read took. UDP copies linear datagrams without passing a
- * tracepoint that names them. A socket's queue is first in, first out, so the n-th taken is the n-th queued;
- * the count is kept in step by drops (which give their place back) and by reads that find the queue empty.
+ * Which packet a read took is the one thing that the kernel does not say: path_queue.h counts.
+ *
  * A stamp is taken before anything else is done for it, so what a program costs is in the stage after it.
  * See Documentation/bpf/libbpf, Documentation/networking/napi.rst and include/trace/events of the kernel.
  */
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/udp.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "path.h"
-
-#define NET_RX	     3	    /* softirq vector: include/linux/interrupt.h */
-#define FRAGMENT_OFF 0x1fff /* of frag_off: not the first fragment, so no ports */
-#define NF_ACCEPT    1
-#define MSG_PEEK     2
-#define MSG_ERRQUEUE 0x2000
-#define EAGAIN	     11
-#define XSKMAP	     BPF_MAP_TYPE_XSKMAP
-#define SETTLED	     1000000 /* ns: longer than any core is ahead of another */
-/* Bounds of loops, for the verifier. */
-#define SKIPS 32
-#define CALLS 64
-
-/* What is read of the kernel's own structs; libbpf finds where each field is on the kernel at hand. */
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct ns_common {
-	unsigned int inum;
-};
-struct net {
-	struct ns_common ns;
-};
-typedef struct {
-	struct net *net;
-} possible_net_t;
-struct net_device {
-	possible_net_t nd_net;
-	int ifindex;
-};
-struct sk_buff_head {
-	__u32 qlen;
-};
-struct sock {
-	struct sk_buff_head sk_receive_queue;
-};
-struct udp_sock {
-	struct sk_buff_head reader_queue;
-};
-struct sk_buff {
-	struct net_device *dev;
-	struct sock *sk;
-	unsigned int len, data_len;
-	__be16 protocol;
-	__u16 network_header;
-	unsigned char *head, *data;
-};
-struct task_struct {
-	int pid;
-};
-struct bpf_nf_ctx {
-	struct sk_buff *skb;
-};
-#pragma clang attribute pop
-
-const volatile struct path_flow flow;
-struct path_state state;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct path_slot);
-	__uint(max_entries, 1);
-} slots SEC(".maps");
-
-/* Place in the socket's queue -> 1 + slot; 0 = not (or no more) known. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, __u32);
-	__type(value, __u32);
-	__uint(max_entries, 1);
-} queue SEC(".maps");
-
-/* Packet (its address) -> slot, while it is on its way. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, __u64);
-	__type(value, __u32);
-	__uint(max_entries, 1);
-} packets SEC(".maps");
-
-/* What a core is at. */
-struct core {
-	__u64 irq;    /* the hard interrupt it is in began; 0 = in none */
-	__u64 raised; /* NET_RX raised and not yet run */
-	__u64 raised_irq;
-	__u64 entered;		   /* the NET_RX softirq it is in began; 0 = in none */
-	__u64 for_raised, for_irq; /* what that softirq was raised by */
-	__u64 polled;		   /* the last NAPI poll in it ended */
-	__u64 sent_skb, sent_at;   /* handed to a driver here last */
-	__u32 current;		   /* 1 + the slot being delivered to a socket */
-	__u32 announcing;	   /* 1 + the slot whose reader is being woken */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct core);
-	__uint(max_entries, 1);
-} cores SEC(".maps");
-
-static __always_inline struct core *this_core(void)
-{
-	__u32 zero = 0;
-
-	return state.enabled ? bpf_map_lookup_elem(&cores, &zero) : NULL;
-}
-
-static __always_inline struct path_slot *slot_at(__u32 index)
-{
-	return bpf_map_lookup_elem(&slots, &index);
-}
-
-static __always_inline struct path_slot *slot_of(const void *skb, __u32 *index)
-{
-	__u64 key = (__u64)skb;
-	__u32 *found = bpf_map_lookup_elem(&packets, &key);
-
-	if (!found)
-		return NULL;
-	*index = *found;
-	return slot_at(*index);
-}
-
-static __always_inline void end(struct path_slot *slot, __u32 how)
-{
-	if (slot->end)
-		return;
-	slot->end = how;
-	__sync_fetch_and_add(&state.ended, 1);
-}
-
-static __always_inline void stamp(struct path_slot *slot, __u32 stage, __u64 now)
-{
-	if (!slot->at[stage])
-		slot->at[stage] = now;
-	if (stage == state.last)
-		end(slot, PATH_DONE);
-}
-
-/* Whether the IPv4 header at `ip` is of a datagram of the flow. */
-static __always_inline int is_flow(const void *ip, __u32 room, __u32 *len)
-{
-	struct iphdr header;
-	struct udphdr udp;
-
-	if (room < sizeof(header) + sizeof(udp) || bpf_probe_read_kernel(&header, sizeof(header), ip))
-		return 0;
-	if (header.daddr != flow.daddr || header.protocol != IPPROTO_UDP || header.version != 4 ||
-	    header.frag_off & bpf_htons(FRAGMENT_OFF) || room < header.ihl * 4 + sizeof(udp))
-		return 0;
-	if (bpf_probe_read_kernel(&udp, sizeof(udp), ip + header.ihl * 4) || udp.dest != flow.port)
-		return 0;
-	*len = bpf_ntohs(udp.len) - sizeof(udp);
-	return 1;
-}
-
-/* Whether a packet that came up to `data` = its IP header is ours: flow, namespace, interface. */
-static __always_inline int is_ours(struct sk_buff *skb, __u32 *len)
-{
-	struct net_device *dev;
-
-	if (BPF_CORE_READ(skb, protocol) != bpf_htons(ETH_P_IP))
-		return 0;
-	if (!is_flow(BPF_CORE_READ(skb, data), BPF_CORE_READ(skb, len) - BPF_CORE_READ(skb, data_len), len))
-		return 0;
-	dev = BPF_CORE_READ(skb, dev);
-	if (flow.ifindex && BPF_CORE_READ(dev, ifindex) != (int)flow.ifindex)
-		return 0;
-	return BPF_CORE_READ(dev, nd_net.net, ns.inum) == flow.netns;
-}
-
-/* NULL when all are given out. `last`: nobody will ask again for this packet, so it counts as beyond. */
-static __always_inline struct path_slot *new_slot(__u32 *index, int last)
-{
-	struct path_slot *slot = NULL;
-
-	if (state.used < flow.packets) {
-		*index = __sync_fetch_and_add(&state.used, 1);
-		slot = slot_at(*index);
-	}
-	if (slot)
-		slot->cpu = bpf_get_smp_processor_id();
-	else if (last)
-		__sync_fetch_and_add(&state.beyond, 1);
-	return slot;
-}
-
-/* A packet's slot, given to it now if it is one of ours seen for the first time. */
-static __always_inline struct path_slot *bind(struct sk_buff *skb, __u32 *index, enum path_stage stage)
-{
-	struct path_slot *slot = stage < PATH_RECEIVE ? NULL : slot_of(skb, index);
-	__u64 key = (__u64)skb;
-	__u32 len;
-
-	if (slot && !slot->at[PATH_UDP] && !slot->end)
-		return slot;
-	if (!is_ours(skb, &len))
-		return NULL;
-	slot = new_slot(index, stage == PATH_RECEIVE);
-	if (!slot)
-		return NULL;
-	slot->len = len;
-	if (bpf_map_update_elem(&packets, &key, index, BPF_ANY))
-		__sync_fetch_and_add(&state.no_room, 1);
-	return slot;
-}
-
-static __always_inline __u64 later(__u64 a, __u64 b)
-{
-	return a > b ? a : b;
-}
-
-/*
- * What the softirq this core is in has to do with a packet: raised and polled, or, where that was before the
- * packet came, waiting for it since it came. Outside of a softirq (busy polling, a NAPI thread) there is
- * nothing.
- */
-static __always_inline void stamp_softirq(struct path_slot *slot, struct core *core)
-{
-	__u64 came = later(slot->at[PATH_SENT], slot->at[PATH_BACKLOG]);
-
-	if (!core->entered || slot->at[PATH_POLL])
-		return;
-	if (core->for_raised) {
-		if (core->for_irq > came)
-			slot->at[PATH_IRQ] = core->for_irq;
-		slot->at[PATH_RAISED] = later(core->for_raised, came);
-	}
-	slot->at[PATH_POLL] = later(later(core->entered, core->polled), came);
-}
+#include "path_flow.h"
+#include "path_kernel.h"
+#include "path_queue.h"
 
 /* ---- interrupt, softirq, NAPI: what the core is at ---- */
 
@@ -465,15 +227,6 @@ int on_local(struct bpf_nf_ctx *ctx)
 	return NF_ACCEPT;
 }
 
-/* The first socket a packet is delivered to is the one that is followed. Its queue may not be empty. */
-static __always_inline int follow(struct sock *sk)
-{
-	if (!state.sock && !__sync_val_compare_and_swap(&state.sock, 0, (__u64)sk))
-		state.skip = BPF_CORE_READ(sk, sk_receive_queue.qlen) +
-			     BPF_CORE_READ((struct udp_sock *)sk, reader_queue.qlen);
-	return state.sock == (__u64)sk;
-}
-
 /* UDP has found the socket. In a cgroup's program the context is the packet itself, and the socket is in it.
  */
 SEC("cgroup_skb/ingress")
@@ -481,7 +234,7 @@ int on_udp(struct __sk_buff *ctx)
 {
 	struct core *core = this_core();
 	struct path_slot *slot;
-	__u32 index, place;
+	__u32 index;
 
 	slot = core ? slot_of(ctx, &index) : NULL;
 	if (!slot || slot->place || slot->end)
@@ -491,10 +244,8 @@ int on_udp(struct __sk_buff *ctx)
 		end(slot, PATH_DONE);
 		return 1;
 	}
-	place = __sync_fetch_and_add(&state.tail, 1);
 	core->current = index + 1;
-	bpf_map_update_elem(&queue, &place, &core->current, BPF_ANY);
-	slot->place = place + 1;
+	slot->place = 1 + push(&core->current);
 	stamp(slot, PATH_UDP, bpf_ktime_get_ns());
 	return 1;
 }
@@ -514,15 +265,6 @@ int on_queue(struct bpf_raw_tracepoint_args *ctx)
 	if (slot)
 		stamp(slot, PATH_QUEUE, bpf_ktime_get_ns());
 	return 0;
-}
-
-/* The next packet gets it, unless one has come in between: then it stays empty. */
-static __always_inline void give_place_back(__u32 place)
-{
-	__u32 nobody = 0;
-
-	bpf_map_update_elem(&queue, &place, &nobody, BPF_ANY);
-	__sync_val_compare_and_swap(&state.tail, place + 1, place);
 }
 
 SEC("raw_tp/kfree_skb")
@@ -580,44 +322,6 @@ int on_switch(struct bpf_raw_tracepoint_args *ctx)
 	if (slot)
 		stamp(slot, PATH_RUN, bpf_ktime_get_ns());
 	return 0;
-}
-
-/* Two reads in a row found nothing: what was queued before the first of them has been taken unseen. */
-static __always_inline void catch_up(__u64 now)
-{
-	struct path_slot *slot;
-	__u32 *index, head;
-
-	for (int i = 0; i < SKIPS; i++) {
-		head = state.head;
-		index = head < state.tail ? bpf_map_lookup_elem(&queue, &head) : NULL;
-		slot = index && *index ? slot_at(*index - 1) : NULL;
-		if (!slot || (!slot->end &&
-			      (!slot->at[PATH_QUEUE] || slot->at[PATH_QUEUE] + SETTLED > state.empty_at)))
-			break;
-		__sync_val_compare_and_swap(&state.head, head, head + 1);
-	}
-	state.empty_at = now;
-}
-
-/* The slot at the head of the queue, past those that were dropped but could not give their place back. */
-static __always_inline struct path_slot *pop(__u32 *out)
-{
-	struct path_slot *slot;
-	__u32 *index, head;
-
-	for (int i = 0; i < SKIPS; i++) {
-		if (state.head >= state.tail)
-			return NULL;
-		head = __sync_fetch_and_add(&state.head, 1);
-		index = bpf_map_lookup_elem(&queue, &head);
-		slot = index && *index ? slot_at(*index - 1) : NULL;
-		if (slot && !slot->end) {
-			*out = *index - 1;
-			return slot;
-		}
-	}
-	return NULL;
 }
 
 SEC("raw_tp/sock_recv_length")

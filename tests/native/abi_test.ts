@@ -7,7 +7,7 @@ import * as layout from "../../lib/layout.ts";
 import { ORDER_VIAS, RX_PATHS, WAITS } from "../../lib/endpoint.ts";
 import { EXCHANGE_STATES } from "../../lib/lab/exchange.ts";
 import { STAGES } from "../../lib/measure/breakdown.ts";
-import { PATH_STAGES } from "../../lib/measure/path.ts";
+import { PATH_STAGES } from "../../lib/measure/path_trace.ts";
 import { LIBRARY, SEAT_SYMBOLS, SYMBOLS } from "../../lib/native.ts";
 import { ORDER_STATES } from "../../lib/strategy/strategy.ts";
 
