@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/mount.h>
 #include <linux/types.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -248,12 +248,13 @@ static int cgroup_root(void)
 	for (size_t i = 0; i < sizeof(customary) / sizeof(customary[0]); i++)
 		if (!statfs(customary[i], &found) && found.f_type == CGROUP2_SUPER_MAGIC)
 			return open(customary[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	context = fsopen("cgroup2", FSOPEN_CLOEXEC);
+	/* By number: the C library has had these functions only since 2.36. */
+	context = (int)syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC);
 	if (context < 0)
 		return -1;
-	root = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	root = (int)syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (!root)
-		root = fsmount(context, FSMOUNT_CLOEXEC, 0);
+		root = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
 	close(context);
 	return root;
 }
