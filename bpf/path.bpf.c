@@ -97,16 +97,8 @@ int on_sent(struct bpf_raw_tracepoint_args *ctx)
 	struct sk_buff *skb = (void *)ctx->args[0];
 	struct core *core = this_core();
 	__u64 now = bpf_ktime_get_ns();
-	__u32 offset, room, len;
-	void *head;
 
-	if (!core || BPF_CORE_READ(skb, protocol) != bpf_htons(ETH_P_IP))
-		return 0;
-	head = BPF_CORE_READ(skb, head);
-	offset = BPF_CORE_READ(skb, network_header);
-	room = head + offset - (void *)BPF_CORE_READ(skb, data);
-	room = BPF_CORE_READ(skb, len) - BPF_CORE_READ(skb, data_len) - room;
-	if (is_flow(head + offset, room, &len)) {
+	if (core && carries_flow(skb)) {
 		core->sent_skb = (__u64)skb;
 		core->sent_at = now;
 	}
@@ -270,7 +262,7 @@ int on_queue(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/kfree_skb")
 int on_drop(struct bpf_raw_tracepoint_args *ctx)
 {
-	const void *skb = (void *)ctx->args[0];
+	struct sk_buff *skb = (void *)ctx->args[0];
 	__u64 key = (__u64)skb;
 	struct path_slot *slot;
 	__u32 index;
@@ -279,7 +271,8 @@ int on_drop(struct bpf_raw_tracepoint_args *ctx)
 	if (!slot)
 		return 0;
 	bpf_map_delete_elem(&packets, &key);
-	if (slot->end || slot->at[PATH_TAKEN])
+	/* An address that is in use again, by a packet of somebody else's, says nothing about ours. */
+	if (slot->end || slot->at[PATH_TAKEN] || !carries_flow(skb))
 		return 0;
 	slot->reason = (__u32)ctx->args[2];
 	slot->dropped_at = bpf_ktime_get_ns();

@@ -22,6 +22,16 @@ static __always_inline int is_flow(const void *ip, __u32 room, __u32 *len)
 	return 1;
 }
 
+/* The same of a packet that has been through IP, on its way out or in: its network header is set. */
+static __always_inline int carries_flow(struct sk_buff *skb)
+{
+	void *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	__u32 linear = BPF_CORE_READ(skb, len) - BPF_CORE_READ(skb, data_len), len;
+
+	return BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IP) &&
+	       is_flow(ip, (void *)BPF_CORE_READ(skb, data) + linear - ip, &len);
+}
+
 /* Whether a packet that came up to `data` = its IP header is ours: flow, namespace, interface. */
 static __always_inline int is_ours(struct sk_buff *skb, __u32 *len)
 {

@@ -285,6 +285,8 @@ static int last_stage(struct hp_path *path, int kind)
 	if (path->absent[HP_PATH_UDP][0])
 		for (int stage = HP_PATH_QUEUE; stage <= HP_PATH_RETURN; stage++)
 			absent(path, stage, "it is found through the socket, and the UDP stage is absent");
+	if (path->absent[HP_PATH_TAKEN][0])
+		absent(path, HP_PATH_RETURN, "it is found through the read, and the taken stage is absent");
 	for (int stage = HP_PATH_RETURN; stage > HP_PATH_RECEIVE; stage--)
 		if (stage != HP_PATH_WOKEN && stage != HP_PATH_RUN && !path->absent[stage][0])
 			return stage;
