@@ -120,6 +120,7 @@ const PACKETS = 200;
 const LAST: [via: RxPath, stages: PathStage[]][] = [
   ["udp", ["sent", "backlog", "raised", "poll", "receive", "ip", "local", "udp", "taken", "return"]],
   ["uring", ["sent", "backlog", "raised", "poll", "receive", "ip", "local", "udp", "taken"]],
+  ["packet", ["sent", "backlog", "raised", "poll", "receive"]],
   ["xdp", ["raised", "poll", "redirect"]],
 ];
 
