@@ -36,7 +36,7 @@ const NAMES: readonly PathStage[] = PATH_STAGES.map(([name]) => name);
 
 /** One packet. */
 export interface PathPacket {
-  /** When it got to each stage, ns since the trace began; a stage it did not meet is not there. */
+  /** When it got to each stage, ns since the trace began; one it did not meet, or met before that, is not there. */
   at: Partial<Record<PathStage, number>>;
   /** `done`: read, or at the last stage this path shares with the kernel; `open`: still on its way. */
   end: "open" | "done" | "dropped";

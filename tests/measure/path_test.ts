@@ -141,11 +141,12 @@ for (const [via, stages] of LAST) {
         // The softirq that was running when the trace began has no beginning.
         assert.ok(found.stage(name)!.count >= PACKETS - 10, `${name}: ${found}`);
       }
-      for (const { at, end, bytes } of found.packets) {
+      for (const [i, { at, end, bytes }] of found.packets.entries()) {
         assert.equal(end, "done");
         assert.ok(via === "xdp" ? bytes === 0 : bytes > 0 && bytes % 40 === 0);
         const stamps = NAMES.map((name) => at[name]).filter((ns) => ns !== undefined);
-        assert.ok(stamps.length >= stages.length - 2);
+        // One that was on its way when the trace began shows what came after that.
+        assert.ok(i === 0 || stamps.length >= stages.length - 2, JSON.stringify(at));
         stamps.forEach((ns, i) => assert.ok(i === 0 || ns >= stamps[i - 1]!, JSON.stringify(at)));
       }
       const byFeed = await path.trace(engine.feed, { packets: 1 });
