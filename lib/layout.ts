@@ -31,6 +31,26 @@ export const RX_OPTIONS = {
   file: 240,
 } as const;
 
+/** `struct hp_tx_options`: one transmit endpoint. */
+export const TX_OPTIONS = {
+  bytes: 192,
+  address: 0,
+  source: 16,
+  ifname: 32,
+  netns: 48,
+  mac: 112,
+  port: 136,
+  source_port: 140,
+  path: 144,
+  cpu: 148,
+  queue: 152,
+  batch: 156,
+  ttl: 160,
+  flags: 164,
+  sndbuf: 168,
+  frames: 172,
+} as const;
+
 /** `struct hp_order_options`: one order-entry endpoint. */
 export const ORDER_OPTIONS = {
   bytes: 128,
@@ -172,6 +192,27 @@ export const RX_STATS = {
   ring_full: 96,
   fill_empty: 104,
   stamped: 112,
+  link_downs: 120,
+  note: 128,
+} as const;
+
+/** `struct hp_tx_stats`. */
+export const TX_STATS = {
+  bytes: 256,
+  sent: 0,
+  calls: 16,
+  failed: 24,
+  failed_link: 32,
+  failed_room: 40,
+  failed_size: 48,
+  failed_other: 56,
+  last_errno: 64,
+  no_room: 72,
+  partial: 80,
+  kicks: 88,
+  completed: 96,
+  copied: 104,
+  link_drops: 112,
   link_downs: 120,
   note: 128,
 } as const;

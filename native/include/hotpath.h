@@ -75,6 +75,43 @@ _Static_assert(offsetof(struct hp_rx_options, port) == 96, "hp_rx_options.port")
 _Static_assert(offsetof(struct hp_rx_options, speed) == 152, "hp_rx_options.speed");
 _Static_assert(offsetof(struct hp_rx_options, file) == 240, "hp_rx_options.file");
 
+enum hp_tx_path {
+	HP_TX_UDP = 0,
+	HP_TX_URING = 1,
+	HP_TX_ZC = 2, /* io_uring send_zc */
+	HP_TX_PACKET = 3,
+	HP_TX_XDP = 4,
+	HP_TX_TAP = 5,
+	HP_TX_KERNEL = 6, /* the kernel generates by itself: see hp_traffic_open() */
+};
+
+enum hp_tx_flags {
+	HP_TX_COPY = 1,	     /* xdp: copy mode only */
+	HP_TX_ZERO_COPY = 2, /* xdp: zero-copy, or open() fails */
+};
+
+/* One transmit endpoint: udp://address:port?via=&if=&netns=&source=&mac=&queue=&cpu=&batch= */
+struct hp_tx_options {
+	char address[16]; /* dotted IPv4: where datagrams go, a multicast group or a host */
+	char source[16];  /* source address of frames; "" = the interface's own (udp: what the route says) */
+	char ifname[16]; /* interface; "" lets the routing table choose (packet, xdp, tap, kernel need one) */
+	char netns[64];	 /* namespace file to open the socket in ("/run/netns/x"); "" = the current one */
+	char mac[24]; /* destination of frames, "02:00:00:00:00:01"; "" = the group's, or the neighbour's */
+	uint32_t port;
+	uint32_t source_port; /* 0: any free one; frames have `port` as their source then */
+	int32_t path;	      /* enum hp_tx_path */
+	int32_t cpu;	      /* core for the thread that sends; -1 = do not pin */
+	uint32_t queue;	      /* xdp, tap, packet: the queue to send on */
+	uint32_t batch;	      /* datagrams a flush, 1..64; 0 = 1 at a rate, 32 flat out */
+	uint32_t ttl;	      /* 0 = 1 for a group, 64 for a host */
+	uint32_t flags;	      /* enum hp_tx_flags */
+	uint32_t sndbuf;      /* bytes asked for with SO_SNDBUF(FORCE); 0 = 4 MiB */
+	uint32_t frames;      /* xdp: frames of the UMEM, a power of two; 0 = 4096 */
+	uint32_t reserved[4];
+};
+_Static_assert(sizeof(struct hp_tx_options) == 192, "hp_tx_options");
+_Static_assert(offsetof(struct hp_tx_options, port) == 136, "hp_tx_options.port");
+
 /* One order-entry endpoint: tcp://address:port?via=send|uring&netns= ; port 0 = no order entry */
 struct hp_order_options {
 	char address[16];
@@ -305,6 +342,31 @@ struct hp_rx_stats {
 };
 _Static_assert(sizeof(struct hp_rx_stats) == 256, "hp_rx_stats");
 _Static_assert(offsetof(struct hp_rx_stats, note) == 128, "hp_rx_stats.note");
+
+/*
+ * Counters of a transmit path. Every datagram reserved is in sent, in failed, or still waits in the path;
+ * failed = failed_link + failed_room + failed_size + failed_other.
+ */
+struct hp_tx_stats {
+	double sent, bytes; /* taken by the wire: datagrams, payload bytes */
+	double calls;	    /* flushes that had something to hand over */
+	double failed;	    /* refused by the kernel and given up */
+	double failed_link; /* of them: the interface or the route is down (ENETDOWN, ENETUNREACH, ENXIO) */
+	double failed_room; /* of them: no buffer or queue had room (ENOBUFS) */
+	double failed_size; /* of them: longer than the interface takes (EMSGSIZE) */
+	double failed_other;
+	double last_errno; /* of the last one */
+	double no_room;	   /* reserve() found no room before a flush or a completion */
+	double partial;	   /* flushes that took less than was reserved; the rest goes first next time */
+	double kicks;	   /* system calls that told the kernel to look (xdp, uring) */
+	double completed;  /* buffers the kernel has given back (uring, zc, xdp) */
+	double copied;	   /* of them: zero-copy was asked for and the kernel copied */
+	double link_drops; /* the interface's own tx_dropped since open, whoever sent */
+	double link_downs; /* looks that found the interface down or without carrier */
+	char note[128];	   /* how it runs: "send, sendmmsg for more than one" */
+};
+_Static_assert(sizeof(struct hp_tx_stats) == 256, "hp_tx_stats");
+_Static_assert(offsetof(struct hp_tx_stats, note) == 128, "hp_tx_stats.note");
 
 /* Counters of order entry. */
 struct hp_order_stats {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/* Which file serves which enum hp_tx_path, and what every path counts alike. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tx.h"
+
+const struct tx_ops *tx_path(int32_t path)
+{
+	switch (path) {
+	case HP_TX_UDP:
+		return &tx_udp;
+	default:
+		return NULL;
+	}
+}
+
+void tx_failed(struct tx *tx, int error, uint32_t datagrams)
+{
+	struct hp_tx_stats *stats = tx->stats;
+
+	stats->failed += datagrams;
+	stats->last_errno = error;
+	tx->waiting -= datagrams;
+	switch (error) {
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENODEV:
+	case ENXIO:
+		stats->failed_link += datagrams;
+		break;
+	case ENOBUFS:
+	case ENOMEM:
+		stats->failed_room += datagrams;
+		break;
+	case EMSGSIZE:
+		stats->failed_size += datagrams;
+		break;
+	default:
+		stats->failed_other += datagrams;
+	}
+}
+
+void tx_note(struct hp_tx_stats *stats, const char *format, ...)
+{
+	size_t used = strnlen(stats->note, sizeof(stats->note) - 1);
+	va_list arguments;
+
+	if (used)
+		used += (size_t)snprintf(stats->note + used, sizeof(stats->note) - used, ", ");
+	if (used >= sizeof(stats->note))
+		return;
+	va_start(arguments, format);
+	vsnprintf(stats->note + used, sizeof(stats->note) - used, format, arguments);
+	va_end(arguments);
+}
