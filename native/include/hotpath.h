@@ -101,7 +101,7 @@ struct hp_tx_options {
 	uint32_t source_port; /* 0: any free one; frames have `port` as their source then */
 	int32_t path;	      /* enum hp_tx_path */
 	int32_t cpu;	      /* core for the thread that sends; -1 = do not pin */
-	uint32_t queue;	      /* xdp, tap, packet: the queue to send on */
+	uint32_t queue;	      /* xdp, tap: the queue to send on */
 	uint32_t batch;	      /* datagrams a flush, 1..64; 0 = 1 at a rate, 32 flat out */
 	uint32_t ttl;	      /* 0 = 1 for a group, 64 for a host */
 	uint32_t flags;	      /* enum hp_tx_flags */

@@ -12,6 +12,12 @@ const struct tx_ops *tx_path(int32_t path)
 	switch (path) {
 	case HP_TX_UDP:
 		return &tx_udp;
+	case HP_TX_URING:
+		return &tx_uring;
+	case HP_TX_ZC:
+		return &tx_zc;
+	case HP_TX_PACKET:
+		return &tx_packet;
 	default:
 		return NULL;
 	}

@@ -34,7 +34,7 @@ struct tx_ops {
 	 * Hands everything reserved to the wire, in order: how many it took (sent). What it had no room for
 	 * stays and goes first next time (partial); what it refused is counted as failed, by name, and given
 	 * up. Also with nothing newly reserved: the rest goes, completions are collected. Never blocks.
-	 * fail(...) = the path is broken for good.
+	 * fail(...) = the path is broken for good. The thread that flushes first is the one that goes on.
 	 */
 	int (*flush)(struct tx *tx);
 	/* Refreshes the counters that cost a system call (tx_interface_look()). Off the hot path. */
@@ -52,6 +52,9 @@ struct tx {
 };
 
 extern const struct tx_ops tx_udp;
+extern const struct tx_ops tx_uring;
+extern const struct tx_ops tx_zc;
+extern const struct tx_ops tx_packet;
 
 /* The ops of an enum hp_tx_path, or NULL. */
 const struct tx_ops *tx_path(int32_t path);
@@ -82,6 +85,14 @@ int tx_endpoint(struct tx_endpoint *out, const struct hp_tx_options *options);
  * that is not stated becomes the destination's. 0 or fail(...).
  */
 int tx_endpoint_link(struct tx_endpoint *endpoint, const struct hp_tx_options *options);
+
+/* Payload bytes that fit one unfragmented datagram of the linked interface, `most` at most. */
+static inline uint32_t tx_endpoint_largest(const struct tx_endpoint *endpoint, uint32_t most)
+{
+	uint32_t fits = endpoint->mtu > 28 ? endpoint->mtu - 28 : 0; /* IPv4 and UDP headers */
+
+	return fits < most ? fits : most;
+}
 
 /* Counts datagrams the kernel refused with `error` (a positive errno) by name. */
 void tx_failed(struct tx *tx, int error, uint32_t datagrams);
