@@ -12,8 +12,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -246,36 +244,6 @@ static int open_sockets(struct hp_exchange *exchange)
 	return exchange->wake < 0 ? fail(errno, "Cannot make an eventfd: %s", strerror(errno)) : 0;
 }
 
-static int start_thread(struct hp_exchange *exchange)
-{
-	int32_t cpu = exchange->options.cpu;
-	sigset_t all, before;
-	pthread_attr_t attributes;
-	cpu_set_t cpus;
-	int code = 0;
-
-	CPU_ZERO(&cpus);
-	pthread_attr_init(&attributes);
-	if (cpu >= 0 && cpu < CPU_SETSIZE) {
-		CPU_SET((size_t)cpu, &cpus);
-		code = pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
-	} else if (cpu >= 0) {
-		code = EINVAL;
-	}
-	/* Signals are the program's own business: none is to interrupt this thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!code)
-		code = pthread_create(&exchange->thread, &attributes, exchange_thread, exchange);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	if (code)
-		return fail(code,
-			    "Cannot start the exchange's thread (core %d): %s; name a core of this machine",
-			    cpu, strerror(code));
-	return 0;
-}
-
 static int release(struct hp_exchange *exchange)
 {
 	int code = order_log_close(&exchange->log, exchange->options.log);
@@ -344,7 +312,8 @@ struct hp_exchange *hp_exchange_open(const struct hp_exchange_options *options, 
 	histogram_reset(&stats->tick_to_order);
 	if (!allocate(exchange) && !open_sockets(exchange)) {
 		stats->running = 1;
-		if (!start_thread(exchange)) {
+		if (!threads_start(&exchange->thread, exchange->options.cpu, exchange_thread, exchange,
+				   "the exchange's")) {
 			threads_add(&exchange->owned, halt, exchange);
 			return exchange;
 		}
