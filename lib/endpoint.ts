@@ -1,6 +1,6 @@
 /**
- * Endpoints are URLs: `udp://group:port?via=xdp&if=eth0` is a feed, `tcp://host:port` is order entry. This file
- * only parses them; `permission.ts` is where one becomes a socket.
+ * Endpoints are URLs: `udp://group:port?via=xdp&if=eth0` is a feed, or where datagrams go; `tcp://host:port` is order
+ * entry. This file only parses them; `permission.ts` is where one becomes a socket.
  *
  * @module
  */
@@ -13,6 +13,8 @@ export type Wait = "spin" | "busy-poll" | "block";
 export type XdpMode = "auto" | "copy" | "zero-copy";
 /** Which AF_PACKET ring. */
 export type PacketRing = "v2" | "v3";
+/** A transmit path: how datagrams leave. `zc` is io_uring's zero-copy send, `kernel` a generator inside the kernel. */
+export type TxPath = "udp" | "uring" | "zc" | "packet" | "xdp" | "tap" | "kernel";
 /** How an order leaves: `send(2)` or an io_uring submission. */
 export type OrderVia = "send" | "uring";
 
@@ -25,6 +27,16 @@ export const RX_PATHS = [
   "tap",
   "pcap",
 ] as const satisfies readonly RxPath[];
+/** Transmit paths in the order of `enum hp_tx_path`. */
+export const TX_PATHS = [
+  "udp",
+  "uring",
+  "zc",
+  "packet",
+  "xdp",
+  "tap",
+  "kernel",
+] as const satisfies readonly TxPath[];
 /** Wait modes in the order of `enum hp_wait`. */
 export const WAITS = ["spin", "busy-poll", "block"] as const satisfies readonly Wait[];
 /** Ways to send in the order of `enum hp_order_via`. */
@@ -78,6 +90,40 @@ export interface FeedEndpoint {
   speed: number | "flat";
 }
 
+/** Where datagrams go, and how. */
+export interface TxEndpoint {
+  /** Multicast group or host. */
+  address: string;
+  /** UDP port. */
+  port: number;
+  /** Transmit path. @default {"udp"} */
+  via: TxPath;
+  /** Interface; needed by `packet`, `xdp`, `tap` and `kernel`. @default {""} */
+  if: string;
+  /** Namespace name or file to open the socket in. @default {""} */
+  netns: string;
+  /** Source address; "" is the interface's own. @default {""} */
+  source: string;
+  /** Source port; 0 is any (frames: the destination's). @default {0} */
+  sourcePort: number;
+  /** Destination MAC of frames; "" is the group's, or the neighbour's. @default {""} */
+  mac: string;
+  /** NIC queue (`xdp`, `tap`). @default {0} */
+  queue: number;
+  /** Core for the sending thread; -1 does not pin. @default {-1} */
+  cpu: number;
+  /** Datagrams handed over at once, 1 to 64; 0 is 1 at a rate, 32 flat out. @default {0} */
+  batch: number;
+  /** Hops; 0 is 1 for a group, 64 for a host. @default {0} */
+  ttl: number;
+  /** Socket buffer in bytes; 0 is 4 MiB. @default {0} */
+  sndbuf: number;
+  /** `xdp`: zero-copy where the driver has it ("auto"), or one of the two by name. @default {"auto"} */
+  mode: XdpMode;
+  /** `xdp`: frames of the UMEM, a power of two. @default {4096} */
+  frames: number;
+}
+
 /** An order-entry endpoint. */
 export interface OrderEndpoint {
   /** IPv4 address of the exchange. */
@@ -110,6 +156,31 @@ const PATH_OPTIONS: Record<RxPath, string[]> = {
   packet: ["ring", "fanout"],
   tap: ["queues"],
   pcap: ["file", "speed"],
+};
+const TX_OPTIONS = [
+  "via",
+  "if",
+  "netns",
+  "source",
+  "sport",
+  "mac",
+  "queue",
+  "cpu",
+  "batch",
+  "ttl",
+  "sndbuf",
+  "mode",
+  "frames",
+];
+/** Of them, those that other paths would not hear. */
+const TX_PATH_OPTIONS: Record<TxPath, string[]> = {
+  udp: ["sndbuf"],
+  uring: ["sndbuf"],
+  zc: ["sndbuf"],
+  packet: ["mac", "sndbuf"],
+  xdp: ["mac", "queue", "mode", "frames"],
+  tap: ["mac", "queue"],
+  kernel: ["mac"],
 };
 const ORDER_OPTIONS = ["via", "netns"];
 
@@ -155,12 +226,12 @@ function choice<T extends string>(url: URL, key: string, among: readonly T[], ot
 /** Largest integer the ABI's options hold. */
 const INT_MAX = 2 ** 31 - 1;
 
-function integer(url: URL, key: string, otherwise: number, least: number): number {
+function integer(url: URL, key: string, otherwise: number, least: number, most = INT_MAX): number {
   const text = url.searchParams.get(key) ?? String(otherwise);
   const value = Number(text);
-  if (!/^-?\d+$/.test(text) || value < least || value > INT_MAX) {
+  if (!/^-?\d+$/.test(text) || value < least || value > most) {
     throw new TypeError(
-      `Cannot use ${key}=${text} in "${url}": an integer from ${least} to ${INT_MAX} is needed`,
+      `Cannot use ${key}=${text} in "${url}": an integer from ${least} to ${most} is needed`,
     );
   }
   return value;
@@ -191,17 +262,25 @@ function speed(url: URL): number | "flat" {
 }
 
 /** What a path cannot do without, and what is not for it. */
-function refuseUnfit(feed: FeedEndpoint, url: URL): void {
-  const others = Object.entries(PATH_OPTIONS).filter(([path]) => path !== feed.via);
+function refuseUnfit(
+  { via, if: name }: FeedEndpoint | TxEndpoint,
+  url: URL,
+  pathOptions: Record<string, string[]>,
+): void {
+  const others = Object.entries(pathOptions).filter(([path]) => path !== via);
   for (const key of url.searchParams.keys()) {
     const paths = others.filter(([, options]) => options.includes(key)).map(([path]) => path);
-    if (paths.length > 0 && !PATH_OPTIONS[feed.via].includes(key)) {
+    if (paths.length > 0 && !pathOptions[via]!.includes(key)) {
       throw new TypeError(`Cannot use ${key} in "${url}": it is an option of via=${paths.join(" and via=")}`);
     }
   }
-  if (["packet", "xdp", "tap"].includes(feed.via) && feed.if === "") {
-    throw new TypeError(`Cannot use via=${feed.via} in "${url}": it needs the interface, add if=NAME`);
+  if (["packet", "xdp", "tap", "kernel"].includes(via) && name === "") {
+    throw new TypeError(`Cannot use via=${via} in "${url}": it needs the interface, add if=NAME`);
   }
+}
+
+/** A capture is not just another wire. */
+function refuseNoFile(feed: FeedEndpoint, url: URL): void {
   if (feed.via === "pcap" && feed.file === "") {
     throw new TypeError(`Cannot use via=pcap in "${url}": it needs the capture, add file=PATH`);
   }
@@ -254,8 +333,56 @@ export function parseFeed(text: string | URL): FeedEndpoint {
     file: url.searchParams.get("file") ?? "",
     speed: speed(url),
   };
-  refuseUnfit(feed, url);
+  refuseUnfit(feed, url, PATH_OPTIONS);
+  refuseNoFile(feed, url);
   return feed;
+}
+
+/**
+ * Parses where datagrams go: `udp://address:port?via=…&if=&netns=&source=&sport=&cpu=&batch=&ttl=`; besides, sockets
+ * take `sndbuf=`, the paths that write frames `mac=`, `xdp` `queue= mode= frames=` and `tap` `queue=`.
+ *
+ * @param text The endpoint.
+ * @returns Every option, defaults filled in.
+ * @throws {TypeError} with what is wrong and how to write it.
+ *
+ * @example
+ * ```ts
+ * import { parseTx } from "hotpath";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(parseTx("udp://239.255.0.1:12345?via=packet&if=eth0").batch, 0);
+ * ```
+ */
+export function parseTx(text: string | URL): TxEndpoint {
+  const url = parse(text, "udp", TX_OPTIONS, "udp://239.255.0.1:12345?via=packet&if=eth0");
+  const source = url.searchParams.get("source") ?? "";
+  const mac = url.searchParams.get("mac") ?? "";
+  if (source !== "" && !isIPv4(source)) {
+    throw new TypeError(`Cannot use source=${source} in "${url}": an IPv4 address is needed`);
+  }
+  if (mac !== "" && !/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(mac)) {
+    throw new TypeError(`Cannot use mac=${mac} in "${url}": write it as 02:00:00:00:00:01`);
+  }
+  const endpoint: TxEndpoint = {
+    address: url.hostname,
+    port: Number(url.port),
+    via: choice(url, "via", TX_PATHS, "udp"),
+    if: url.searchParams.get("if") ?? "",
+    netns: netnsPath(url.searchParams.get("netns") ?? ""),
+    source,
+    sourcePort: integer(url, "sport", 0, 0, 65535),
+    mac,
+    queue: integer(url, "queue", 0, 0),
+    cpu: integer(url, "cpu", -1, -1),
+    batch: integer(url, "batch", 0, 0, 64),
+    ttl: integer(url, "ttl", 0, 0, 255),
+    sndbuf: integer(url, "sndbuf", 0, 0),
+    mode: choice(url, "mode", ["auto", "copy", "zero-copy"], "auto"),
+    frames: integer(url, "frames", 4096, 64),
+  };
+  refuseUnfit(endpoint, url, TX_PATH_OPTIONS);
+  return endpoint;
 }
 
 /**

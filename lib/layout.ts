@@ -395,6 +395,38 @@ export const PATH_PACKET = {
 /** `enum hp_path_end`. */
 export const PATH_END = { OPEN: 0, DONE: 1, DROPPED: 2 } as const;
 
+/** `struct hp_traffic_options`. */
+export const TRAFFIC_OPTIONS = {
+  bytes: 496,
+  tx: 0,
+  rate: 192,
+  count: 200,
+  seconds: 208,
+  first_seq: 216,
+  records: 224,
+  pattern: 228,
+  spin: 232,
+  file: 256,
+} as const;
+
+/** `struct hp_traffic_stats`. */
+export const TRAFFIC_STATS = {
+  bytes: 9576,
+  running: 0,
+  finished: 4,
+  datagrams: 8,
+  records: 16,
+  next_seq: 24,
+  late: 32,
+  unsent: 40,
+  skipped: 48,
+  started_ms: 56,
+  elapsed_ns: 64,
+  trouble: 72,
+  tx: 328,
+  send: 584,
+} as const;
+
 /** `enum hp_event_kind`. */
 export const KIND = {
   NONE: 0,
@@ -414,6 +446,12 @@ export const BOOK_FLAG = { STALE: 1, CROSSED: 2, NO_BID: 4, NO_ASK: 8 } as const
 
 /** `enum hp_rx_flags`. */
 export const RX_FLAG = { STAMPS: 1, COPY: 2, ZERO_COPY: 4, V3: 8, SQPOLL: 16 } as const;
+
+/** `enum hp_tx_flags`. */
+export const TX_FLAG = { COPY: 1, ZERO_COPY: 2 } as const;
+
+/** `enum hp_pattern`. */
+export const PATTERN = { BOOK: 0, TAPE: 1, CAPTURE: 2 } as const;
 
 /** `enum hp_pace`. */
 export const PACE = { RATE: 0, RECORDED: 1, FLAT: 2 } as const;

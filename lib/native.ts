@@ -256,6 +256,16 @@ export const SYMBOLS = {
     result: "i32",
   },
   hp_path_close: { parameters: ["pointer"], result: "i32" },
+  hp_traffic_stats_bytes: { parameters: [], result: "i32" },
+  hp_traffic_open: {
+    parameters: [
+      "buffer", // const struct hp_traffic_options *options
+      "pointer", // const struct hp_tape *tape
+      "buffer", // struct hp_traffic_stats *stats
+    ],
+    result: "pointer",
+  },
+  hp_traffic_close: { parameters: ["pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** What a strategy in its own process is given: waiting and waking, nothing that opens. */

@@ -551,12 +551,60 @@ struct hp_path_packet {
 _Static_assert(sizeof(struct hp_path_packet) == 160, "hp_path_packet");
 _Static_assert(offsetof(struct hp_path_packet, dropped) == 128, "hp_path_packet.dropped");
 
+/* ---- traffic: the generator ------------------------------------------------------------------ */
+
+/* A tape or a capture begins again when it ends before the bounds. */
+enum hp_pattern {
+	HP_PATTERN_BOOK = 0,	/* ten levels a side whose quantities change (bpf/generate.h) */
+	HP_PATTERN_TAPE = 1,	/* the tape's records */
+	HP_PATTERN_CAPTURE = 2, /* the payload of every UDP datagram of `file`, unchanged */
+};
+
+/* The traffic generator. Without a bound it goes on until it is closed. */
+struct hp_traffic_options {
+	struct hp_tx_options tx;
+	double rate;  /* datagrams a second; 0 = flat out */
+	double count; /* datagrams; 0 = no bound (tape, capture: once through, unless there is one in time) */
+	double seconds;	  /* 0 = no bound */
+	double first_seq; /* sequence number of the first record */
+	uint32_t records; /* a datagram, 1..5 (book); 0 = 1 */
+	int32_t pattern;  /* enum hp_pattern */
+	uint32_t spin;	  /* 1: never sleep between datagrams */
+	uint32_t reserved[5];
+	char file[240]; /* the capture: pcap or pcapng, plain or .gz */
+};
+_Static_assert(sizeof(struct hp_traffic_options) == 496, "hp_traffic_options");
+_Static_assert(offsetof(struct hp_traffic_options, file) == 256, "hp_traffic_options.file");
+_Static_assert(offsetof(struct hp_traffic_options, rate) == 192, "hp_traffic_options.rate");
+
+/* Shared with TypeScript while the generator runs. Once it has ended: datagrams = tx.sent + tx.failed +
+ * unsent. */
+struct hp_traffic_stats {
+	uint32_t running;
+	uint32_t finished; /* 1: it came to its bound; 0 after running: closed early, or `trouble` */
+	double datagrams;  /* given to the path */
+	double records;	   /* given a sequence number; a capture's keep what they have */
+	double next_seq;   /* of the next record */
+	double late;	   /* datagrams sent more than 50 us after their time */
+	double unsent;	   /* datagrams the path still had when the generator ended */
+	double skipped;	   /* packets of the capture that are no whole UDP datagram with a payload */
+	double started_ms; /* CLOCK_REALTIME of the first datagram, ms; 0 = none yet */
+	double elapsed_ns; /* from there to the last one before the closing one */
+	char trouble[256]; /* why it ended by itself; "" = it has not */
+	struct hp_tx_stats tx;
+	struct hp_histogram send; /* cost of a flush, a datagram of it, ns (kernel: of a run) */
+};
+_Static_assert(offsetof(struct hp_traffic_stats, trouble) == 72, "hp_traffic_stats.trouble");
+_Static_assert(offsetof(struct hp_traffic_stats, tx) == 328, "hp_traffic_stats.tx");
+_Static_assert(offsetof(struct hp_traffic_stats, send) == 584, "hp_traffic_stats.send");
+
 /* ---- functions ----------------------------------------------------------------------------- */
 
 struct hp_engine;
 struct hp_tape;
 struct hp_exchange;
 struct hp_path;
+struct hp_traffic;
 
 /* ABI version of this build (HP_ABI_VERSION). */
 HP_API int32_t hp_abi_version(void);
@@ -700,5 +748,18 @@ HP_API int32_t hp_path_absent(struct hp_path *path, int32_t stage, char *out, in
 HP_API int32_t hp_path_reason(struct hp_path *path, int32_t reason, char *out, int32_t size);
 /* Detaches everything and frees. */
 HP_API int32_t hp_path_close(struct hp_path *path);
+/* sizeof(struct hp_traffic_stats) */
+HP_API int32_t hp_traffic_stats_bytes(void);
+/*
+ * Opens the transmit path and starts a thread that sends on it: lll records numbered without a hole, stamped
+ * in the last instant, the last of them marked HP_FLAG_LAST. Flat out, that last datagram follows after 50
+ * ms, so that a receiver that was overrun has room for it and knows how much it lost. The tape
+ * (HP_PATTERN_TAPE; else NULL) must outlive it. With HP_TX_KERNEL the kernel generates the book pattern by
+ * itself. NULL: see hp_last_error().
+ */
+HP_API struct hp_traffic *hp_traffic_open(const struct hp_traffic_options *options,
+					  const struct hp_tape *tape, struct hp_traffic_stats *stats);
+/* Ends the run (the closing datagram is sent), joins the thread, closes, frees. */
+HP_API int32_t hp_traffic_close(struct hp_traffic *traffic);
 
 #endif

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import * as layout from "../../lib/layout.ts";
-import { ORDER_VIAS, RX_PATHS, WAITS } from "../../lib/endpoint.ts";
+import { ORDER_VIAS, RX_PATHS, TX_PATHS, WAITS } from "../../lib/endpoint.ts";
 import { EXCHANGE_STATES } from "../../lib/lab/exchange.ts";
 import { STAGES } from "../../lib/measure/breakdown.ts";
 import { PATH_STAGES } from "../../lib/measure/path_trace.ts";
@@ -55,7 +55,7 @@ function ffiTypes(type: string): string[] {
 Deno.test("hotpath.h is read whole: every HP_API is a function this test understands", () => {
   const mentions = [...HEADER.matchAll(/\bHP_API\b/g)].length - 1; // its own #define
   assert.equal(functions.size, mentions);
-  assert.ok(functions.size > 30 && opaque.size === 4);
+  assert.ok(functions.size > 30 && opaque.size === 5);
 });
 
 Deno.test("SYMBOLS has every function of hotpath.h and no other", () => {
@@ -85,16 +85,20 @@ Deno.test("SYMBOLS gives every function the types of its declaration", () => {
 Deno.test("SYMBOLS passes every opaque handle and no data as a pointer it cannot make", () => {
   for (const [name, { parameters }] of functions) {
     const symbol: Deno.ForeignFunction = SYMBOLS[name as keyof typeof SYMBOLS];
-    // Only a first parameter is a handle, but for the tape an exchange plays.
+    // Only a first parameter is a handle, but for the tape an exchange plays or a generator sends.
     const pointers = symbol.parameters.filter((type, i) => type === "pointer" && i > 0).length;
-    assert.equal(pointers, name === "hp_exchange_open" ? 1 : 0, `${name}(${parameters.join(", ")})`);
+    assert.equal(
+      pointers,
+      /^hp_(exchange|traffic)_open$/.test(name) ? 1 : 0,
+      `${name}(${parameters.join(", ")})`,
+    );
   }
 });
 
 Deno.test("SEAT_SYMBOLS is part of SYMBOLS and opens neither wire nor file of the user's", () => {
   for (const [name, symbol] of Object.entries(SEAT_SYMBOLS)) {
     assert.equal(symbol, SYMBOLS[name as keyof typeof SYMBOLS], name);
-    assert.doesNotMatch(name, /^hp_(engine|exchange|tape)_/);
+    assert.doesNotMatch(name, /^hp_(engine|exchange|tape|traffic)_/);
   }
 });
 
@@ -181,6 +185,8 @@ Deno.test("layout.ts enums are the header's", () => {
   agreesWithEnum("hp_pace", prefixed("HP_PACE_", layout.PACE));
   agreesWithEnum("hp_rx_flags", prefixed("HP_RX_", layout.RX_FLAG));
   agreesWithEnum("hp_path_end", prefixed("HP_PATH_", layout.PATH_END));
+  agreesWithEnum("hp_tx_flags", prefixed("HP_TX_", layout.TX_FLAG));
+  agreesWithEnum("hp_pattern", prefixed("HP_PATTERN_", layout.PATTERN));
   agreesWithEnum("hp_request_kind", prefixed("HP_REQUEST_", layout.REQUEST_KIND));
 });
 
@@ -192,8 +198,9 @@ Deno.test("layout.ts constants are the header's", () => {
   });
 });
 
-Deno.test("RX_PATHS, WAITS, and ORDER_VIAS stand in the order of their enums", () => {
+Deno.test("RX_PATHS, TX_PATHS, WAITS, and ORDER_VIAS stand in the order of their enums", () => {
   agreesWithEnum("hp_rx_path", numbered("HP_RX_", RX_PATHS));
+  agreesWithEnum("hp_tx_path", numbered("HP_TX_", TX_PATHS));
   agreesWithEnum("hp_wait", numbered("HP_WAIT_", WAITS));
   agreesWithEnum("hp_order_via", numbered("HP_ORDER_", ORDER_VIAS));
 });

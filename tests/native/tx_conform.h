@@ -99,7 +99,9 @@ static inline struct tx_arrival tx_arrival(int fd)
 				 .msg_controllen = sizeof(control)};
 	struct cmsghdr *header;
 
-	got.len = recvmsg(fd, &message, 0);
+	do /* a ring that was closed a moment ago may interrupt whoever used it */
+		got.len = recvmsg(fd, &message, 0);
+	while (got.len < 0 && errno == EINTR);
 	inet_ntop(AF_INET, &from.sin_addr, got.from, sizeof(got.from));
 	got.from_port = ntohs(from.sin_port);
 	header = got.len < 0 ? NULL : CMSG_FIRSTHDR(&message);
