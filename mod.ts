@@ -21,7 +21,10 @@ export {
   type PacketRing,
   parseFeed,
   parseOrders,
+  parseTx,
   type RxPath,
+  type TxEndpoint,
+  type TxPath,
   type Wait,
   type XdpMode,
 } from "./lib/endpoint.ts";
@@ -38,6 +41,7 @@ export * from "./lib/lab/lab.ts";
 export { EXCHANGE_ADDRESS, Namespaces, STRATEGY_ADDRESS, sweep } from "./lib/lab/namespaces.ts";
 export * from "./lib/lab/tape.ts";
 export * from "./lib/lab/threshold.ts";
+export * from "./lib/lab/traffic.ts";
 export { FLAG, KIND } from "./lib/layout.ts";
 export { type Machine, machine } from "./lib/machine.ts";
 export * from "./lib/measure/breakdown.ts";
@@ -58,10 +62,11 @@ export * from "./lib/measure/plot.ts";
 export { NativeError, pin, SharedMemory } from "./lib/native.ts";
 export { Desk, type GapNote } from "./lib/order/desk.ts";
 export { InlineOrders, Order, type OrderCounters, Orders } from "./lib/order/orders.ts";
-export type { EngineLimits, ExchangeSettings } from "./lib/permission.ts";
+export type { EngineLimits, ExchangeSettings, TrafficSettings } from "./lib/permission.ts";
 export * from "./lib/strategy/inline.ts";
 export * from "./lib/strategy/isolated.ts";
 export type { RunnerOrders } from "./lib/strategy/handlers.ts";
 export { main, report, type StrategyArgs, strategyArgs } from "./lib/strategy/main.ts";
 export * from "./lib/strategy/strategy.ts";
 export { Update } from "./lib/strategy/update.ts";
+export { type TxCounters, txTroubles } from "./lib/tx/counters.ts";

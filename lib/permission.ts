@@ -8,15 +8,27 @@
  *
  * @module
  */
-import { type FeedEndpoint, ORDER_VIAS, type OrderEndpoint, RX_PATHS, WAITS } from "./endpoint.ts";
+import {
+  type FeedEndpoint,
+  ORDER_VIAS,
+  type OrderEndpoint,
+  RX_PATHS,
+  TX_PATHS,
+  type TxEndpoint,
+  WAITS,
+} from "./endpoint.ts";
 import {
   ENGINE_OPTIONS,
   EXCHANGE_OPTIONS,
   ORDER_OPTIONS,
   PACE,
   PATH_OPTIONS,
+  PATTERN,
   RX_FLAG,
   RX_OPTIONS,
+  TRAFFIC_OPTIONS,
+  TX_FLAG,
+  TX_OPTIONS,
 } from "./layout.ts";
 import { checkHandle, cString, native, putText, type SharedMemory } from "./native.ts";
 
@@ -80,6 +92,26 @@ export interface ExchangeSettings {
   spin: boolean;
   /** CSV file for the orders; "" is none. */
   log: string;
+}
+
+/** What the traffic generator sends, how fast and how much, in the units of `struct hp_traffic_options`. */
+export interface TrafficSettings {
+  /** Where to, and how. */
+  endpoint: TxEndpoint;
+  /** Datagrams a second; 0 is flat out. */
+  rate: number;
+  /** Datagrams; 0 is no bound. */
+  count: number;
+  /** Seconds; 0 is no bound. */
+  seconds: number;
+  /** Sequence number of the first record. */
+  firstSeq: number;
+  /** Records a datagram, 1 to 5. */
+  records: number;
+  /** Never sleep between datagrams. */
+  spin: boolean;
+  /** Capture (pcap, pcapng) whose payloads are sent; "" sends a tape or the book pattern. */
+  capture: string;
 }
 
 function ask(descriptor: Deno.PermissionDescriptor, what: string, flag: string): void {
@@ -215,6 +247,58 @@ export function openExchange(
   view.setUint32(EXCHANGE_OPTIONS.once, settings.once ? 1 : 0, true);
   view.setUint32(EXCHANGE_OPTIONS.spin, settings.spin ? 1 : 0, true);
   return checkHandle(native().hp_exchange_open(options, tape, stats.u8));
+}
+
+function putTx(at: DataView, tx: TxEndpoint): void {
+  const modes = { auto: 0, copy: TX_FLAG.COPY, "zero-copy": TX_FLAG.ZERO_COPY };
+  putText(at, TX_OPTIONS.address, 16, tx.address, "address");
+  putText(at, TX_OPTIONS.source, 16, tx.source, "source address");
+  putText(at, TX_OPTIONS.ifname, 16, tx.if, "interface");
+  putText(at, TX_OPTIONS.netns, 64, tx.netns, "namespace");
+  putText(at, TX_OPTIONS.mac, 24, tx.mac, "MAC");
+  at.setUint32(TX_OPTIONS.port, tx.port, true);
+  at.setUint32(TX_OPTIONS.source_port, tx.sourcePort, true);
+  at.setInt32(TX_OPTIONS.path, TX_PATHS.indexOf(tx.via), true);
+  at.setInt32(TX_OPTIONS.cpu, tx.cpu, true);
+  at.setUint32(TX_OPTIONS.queue, tx.queue, true);
+  at.setUint32(TX_OPTIONS.batch, tx.batch, true);
+  at.setUint32(TX_OPTIONS.ttl, tx.ttl, true);
+  at.setUint32(TX_OPTIONS.flags, modes[tx.mode], true);
+  at.setUint32(TX_OPTIONS.sndbuf, tx.sndbuf, true);
+  at.setUint32(TX_OPTIONS.frames, tx.frames, true);
+}
+
+/**
+ * Opens a transmit path and starts the traffic generator on it, after asking Deno for `net` on its destination and
+ * `read` on its capture.
+ *
+ * @param settings Destination, pace, bounds.
+ * @param tape What to send; `null` sends the book pattern. Must outlive it.
+ * @param stats Memory for `struct hp_traffic_stats`.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was opened.
+ */
+export function openTraffic(
+  settings: TrafficSettings,
+  tape: Deno.PointerValue,
+  stats: SharedMemory,
+): Deno.PointerObject {
+  const { endpoint, capture } = settings;
+  askNet(endpoint.address, endpoint.port, "traffic to");
+  if (capture) ask({ name: "read", path: capture }, capture, `--allow-read=${capture}`);
+  const options = new Uint8Array(TRAFFIC_OPTIONS.bytes);
+  const view = new DataView(options.buffer);
+  putTx(new DataView(options.buffer, TRAFFIC_OPTIONS.tx, TX_OPTIONS.bytes), endpoint);
+  view.setFloat64(TRAFFIC_OPTIONS.rate, settings.rate, true);
+  view.setFloat64(TRAFFIC_OPTIONS.count, settings.count, true);
+  view.setFloat64(TRAFFIC_OPTIONS.seconds, settings.seconds, true);
+  view.setFloat64(TRAFFIC_OPTIONS.first_seq, settings.firstSeq, true);
+  view.setUint32(TRAFFIC_OPTIONS.records, settings.records, true);
+  const pattern = capture ? PATTERN.CAPTURE : tape ? PATTERN.TAPE : PATTERN.BOOK;
+  view.setInt32(TRAFFIC_OPTIONS.pattern, pattern, true);
+  putText(view, TRAFFIC_OPTIONS.file, 240, capture, "capture");
+  view.setUint32(TRAFFIC_OPTIONS.spin, settings.spin ? 1 : 0, true);
+  return checkHandle(native().hp_traffic_open(options, tape, stats.u8));
 }
 
 /**

@@ -2,7 +2,15 @@
  * The program permission_test.ts watches: opens what each line of stdin asks for and says how that went, holding no
  * permission but what its command line grants.
  */
-import { Engine, type EngineOptions, Exchange, type ExchangeOptions, Tape } from "hotpath";
+import {
+  Engine,
+  type EngineOptions,
+  Exchange,
+  type ExchangeOptions,
+  Tape,
+  Traffic,
+  type TrafficOptions,
+} from "hotpath";
 import { native } from "../lib/native.ts";
 
 /** What to open; whatever it is stays open until the next request. */
@@ -10,6 +18,7 @@ export type Request =
   | { engine: EngineOptions }
   | { exchange: Omit<ExchangeOptions, "tape"> }
   | { tape: string }
+  | { traffic: TrafficOptions }
   | { close: true };
 
 /** How it went: the error, or nothing. */
@@ -23,6 +32,7 @@ let opened: Disposable | undefined;
 function open(request: Request): Disposable | undefined {
   if ("engine" in request) return Engine.open(request.engine);
   if ("exchange" in request) return Exchange.open({ ...request.exchange, tape });
+  if ("traffic" in request) return Traffic.open(request.traffic);
   if ("tape" in request) return Tape.load(request.tape);
   return undefined;
 }

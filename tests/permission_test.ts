@@ -298,6 +298,29 @@ Deno.test("Exchange.open() writes no log without write for that file", async () 
   }
 });
 
+for (const via of ["udp", "uring", "packet", "kernel"] as const) {
+  Deno.test(`Traffic.open() sends nothing without net for its destination (${via})`, async () => {
+    const port = freePort();
+    const traffic = { to: `udp://${LO}:${port}?via=${via}&if=lo`, rate: 1000 };
+    await using door = await Door.start(`--allow-net=${LO}:${port + 1}`);
+    await door.refuses({ traffic }, `--allow-net=${LO}:${port}`);
+    assertUnused(port);
+  });
+}
+
+Deno.test("Traffic.open() reads no capture without read for that file", async () => {
+  const port = freePort();
+  const traffic = { to: `udp://${LO}:${port}?if=lo`, capture: "/tmp/hotpath-none.pcap" };
+  await using door = await Door.start(`--allow-net=${LO}:${port}`);
+  await door.refuses({ traffic }, "--allow-read=/tmp/hotpath-none.pcap");
+});
+
+Deno.test("Traffic.open() with exactly its net opens one UDP socket", async () => {
+  const port = freePort();
+  await using door = await Door.start(`--allow-net=${LO}:${port}`);
+  await door.opens({ traffic: { to: `udp://${LO}:${port}?if=lo`, rate: 1000 } }, [/^udp 127\.0\.0\.1:\d+$/]);
+});
+
 testWhen(noData(DERIBIT), "Tape.load() reads nothing without read for that file", async () => {
   const directory = await Deno.makeTempDir({ prefix: "hotpath-door-" });
   try {
@@ -369,7 +392,8 @@ const filesWith = (pattern: RegExp) =>
   [...modules()].filter(([, text]) => pattern.test(text)).map(([path]) => path).sort();
 
 Deno.test("permission.ts is the only module that calls what opens a wire or a file", () => {
-  for (const name of ["hp_engine_open", "hp_exchange_open", "hp_tape_load", "hp_path_open"]) {
+  const openers = ["hp_engine_open", "hp_exchange_open", "hp_tape_load", "hp_path_open", "hp_traffic_open"];
+  for (const name of openers) {
     assert.deepEqual(filesWith(new RegExp(`\\b${name}\\b`)), ["native.ts", "permission.ts"], name);
   }
   // The memory and the pipe of an engine, by the path its runner hands over.

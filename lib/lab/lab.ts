@@ -1,5 +1,5 @@
 /** The lab: two namespaces, a wire, an exchange; everything a strategy needs on one machine. @module */
-import type { FeedEndpoint, OrderVia, RxPath, Wait } from "../endpoint.ts";
+import type { FeedEndpoint, OrderVia, RxPath, TxPath, Wait } from "../endpoint.ts";
 import { netnsPath, parseFeed, parseOrders } from "../endpoint.ts";
 import { Engine } from "../engine.ts";
 import { formatCount } from "../measure/format.ts";
@@ -8,6 +8,7 @@ import type { EngineLimits } from "../permission.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { EXCHANGE_ADDRESS, Namespaces, STRATEGY_ADDRESS } from "./namespaces.ts";
 import { Tape } from "./tape.ts";
+import { Traffic, type TrafficOptions } from "./traffic.ts";
 
 /** The group and port the lab's exchange sends to. */
 export const LAB_GROUP = "239.255.0.1";
@@ -39,6 +40,12 @@ export interface LabEngineOptions extends EngineLimits {
   levels?: number;
 }
 
+/** How the lab's generator sends. */
+export interface LabTrafficOptions extends Omit<TrafficOptions, "to"> {
+  /** More options of its endpoint, as in its URL: `{ batch: "16" }`. @default {{}} */
+  endpoint?: Record<string, string>;
+}
+
 /**
  * A raised lab.
  *
@@ -57,6 +64,7 @@ export class Lab implements AsyncDisposable {
   /** What it plays. */
   readonly tape: Tape;
   readonly #engines: Engine[] = [];
+  readonly #traffic: Traffic[] = [];
   readonly #ownsTape: boolean;
   #down = false;
 
@@ -134,6 +142,27 @@ export class Lab implements AsyncDisposable {
     return engine;
   }
 
+  /** Where the lab's generator sends to, from the exchange's side: what {@linkcode feedUrl} listens to. */
+  trafficUrl(via: TxPath = "udp", more: Record<string, string> = {}): string {
+    const { exchange } = this.namespaces;
+    const options = new URLSearchParams({ via, if: exchange, netns: exchange, ...more });
+    return `udp://${LAB_GROUP}:${this.exchange.settings.port}?${options}`;
+  }
+
+  /**
+   * Starts the traffic generator in the exchange's namespace, beside the exchange, which stays silent while nobody has
+   * connected to its order entry: open the receiving engine with `watchOnly`.
+   *
+   * @param via Transmit path.
+   * @param options Pace, bounds, what to send.
+   */
+  generate(via: TxPath = "udp", options: LabTrafficOptions = {}): Traffic {
+    const { endpoint, ...rest } = options;
+    const traffic = Traffic.open({ ...rest, to: this.trafficUrl(via, endpoint) });
+    this.#traffic.push(traffic);
+    return traffic;
+  }
+
   /** Engines opened here that are still open. */
   get engines(): readonly Engine[] {
     return this.#engines.filter(({ open }) => open);
@@ -144,7 +173,7 @@ export class Lab implements AsyncDisposable {
     return !this.#down;
   }
 
-  /** Closes its engines and the exchange, removes the namespaces. */
+  /** Closes its generators, engines and the exchange, removes the namespaces. */
   async down(): Promise<void> {
     if (this.#close()) await this.namespaces.down();
   }
@@ -158,6 +187,7 @@ export class Lab implements AsyncDisposable {
   #close(): boolean {
     if (this.#down) return false;
     this.#down = true;
+    for (const traffic of this.#traffic) traffic.close();
     for (const engine of this.engines) engine.close();
     this.exchange.close();
     if (this.#ownsTape) this.tape.close();
