@@ -308,3 +308,63 @@ testWhen(
     for (const { stdout } of [byHand, bySudo, fedora, refused, pointless]) assert.equal(stdout, "");
   },
 );
+
+testWhen(noNamespaces(), "generate fills a wire of its own and accounts for every record", async () => {
+  const args = ["--rate", "2000", "--count", "400", "--records", "3", "--via", "packet"];
+  const json = await script("generate", "scripts/generate.ts", ...args, "--json");
+  assert.equal(json.code, 0, json.stderr);
+  const { sent, received } = JSON.parse(json.stdout);
+  assert.deepEqual([sent.via, sent.datagrams, sent.sent, sent.failed, sent.records], [
+    "packet",
+    400,
+    400,
+    0,
+    1200,
+  ]);
+  assert.ok(sent.rate > 0 && sent.send_ns.p50 > 0);
+  assert.equal(received.via, "udp");
+  assert.equal(received.delivered + received.lost + received.unseen, 1200);
+  const { code, stdout } = await script("generate", "scripts/generate.ts", ...args);
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^Traffic finished: 400 datagrams to 239\.255\.0\.1:12345 via packet \(qdisc bypassed\)$/m,
+  );
+  assert.match(stdout, /^Received via udp: 1,200 records sent = 1,200 delivered \+ 0 lost$/m);
+});
+
+testWhen(
+  noNamespaces(),
+  "generate --to sends where it is told, and ends in one sentence when it cannot",
+  async () => {
+    await using pair = await Namespaces.up();
+    const to = `udp://239.255.0.1:12345?if=${pair.exchange}&netns=${pair.exchange}`;
+    const ended = await script(
+      "generate",
+      "scripts/generate.ts",
+      "--to",
+      to,
+      "--rate",
+      "flat",
+      "--count",
+      "99",
+    );
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(ended.stdout, /^Traffic finished: 99 datagrams to 239\.255\.0\.1:12345 via udp/m);
+    for (
+      const [args, message] of [
+        [["--to", "udp://10.1.1.1:99"], /--allow-net=10\.1\.1\.1:99$/m],
+        [["--to", to, "--via", "udp"], /Cannot use --via or --rx with --to/],
+        [["--to", to, "--rate", "fast"], /Cannot use --rate=fast: a number is needed/],
+        [["--to", `${to}&via=tcp`], /udp, uring, zc, packet, xdp, tap, kernel are possible/],
+        [["--via", "kernel", "--rx", "udp"], /its other end has an XDP program or GRO/],
+        [["--file", "/nowhere/market.pcap", "--to", to], /\/nowhere\/market\.pcap/],
+      ] as const
+    ) {
+      const { code, stderr } = await script("generate", "scripts/generate.ts", ...args);
+      assert.equal(code, 1, args.join(" "));
+      assert.match(stderr, message);
+      assert.equal(stderr.trim().split("\n").length, 1, stderr);
+    }
+  },
+);
