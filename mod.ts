@@ -56,6 +56,13 @@ export {
 export { machineProbe, type Probe, type Ran } from "./lib/measure/doctor/probe.ts";
 export * from "./lib/measure/format.ts";
 export * from "./lib/measure/histogram.ts";
+export {
+  contradiction,
+  type ObserveEntry,
+  Observer,
+  type ObserverCounters,
+  type ObserverOptions,
+} from "./lib/measure/observer.ts";
 export * from "./lib/measure/path.ts";
 export * from "./lib/measure/path_trace.ts";
 export * from "./lib/measure/plot.ts";

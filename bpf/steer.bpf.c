@@ -5,6 +5,7 @@
  * ports), VLAN-tagged frames (a NIC that strips the tag hides it: `ethtool -K IF rxvlan off`), IGMP, TCP.
  * What it trades away: checksums of redirected datagrams are the NIC's word alone, and a granted flow is
  * redirected on the socket's own receive queue only, so a NIC with several needs an ntuple rule.
+ * The outside observer's entry is built in, off until somebody observes (observe_enter.h).
  * See Documentation/networking/af_xdp.rst and Documentation/bpf/redirect.rst.
  */
 #include <linux/bpf.h>
@@ -15,6 +16,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "observe_enter.h"
 #include "steer.h"
 
 #define FRAGMENT 0x3fff /* more-fragments flag and fragment offset */
@@ -43,6 +45,7 @@ int hotpath_steer(struct xdp_md *ctx)
 	struct udphdr *udp;
 	struct steer_flow flow = {};
 
+	observe_enter(eth, end);
 	if ((void *)(ip + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP))
 		return XDP_PASS;
 	if (ip->protocol != IPPROTO_UDP || ip->ihl < 5 || ip->frag_off & bpf_htons(FRAGMENT))

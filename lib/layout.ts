@@ -427,6 +427,37 @@ export const TRAFFIC_STATS = {
   send: 584,
 } as const;
 
+/** `struct hp_observe_options`. */
+export const OBSERVE_OPTIONS = {
+  bytes: 128,
+  ifname: 0,
+  netns: 16,
+  group: 80,
+  order_address: 96,
+  port: 112,
+  order_port: 116,
+  entry: 120,
+} as const;
+
+/** `struct hp_observe_stats`. */
+export const OBSERVE_STATS = {
+  bytes: 9248,
+  datagrams: 0,
+  records: 8,
+  duplicates: 16,
+  malformed: 24,
+  orders: 32,
+  matched: 40,
+  repeated: 48,
+  unmatched: 56,
+  overwritten: 64,
+  cancels: 72,
+  unparsed: 80,
+  resent: 88,
+  note: 128,
+  tick_to_trade: 256,
+} as const;
+
 /** `enum hp_event_kind`. */
 export const KIND = {
   NONE: 0,

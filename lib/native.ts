@@ -266,6 +266,17 @@ export const SYMBOLS = {
     result: "pointer",
   },
   hp_traffic_close: { parameters: ["pointer"], result: "i32" },
+  hp_observe_stats_bytes: { parameters: [], result: "i32" },
+  hp_observer_open: { parameters: ["buffer"], result: "pointer" },
+  hp_observer_read: {
+    parameters: [
+      "pointer", // struct hp_observer *observer
+      "buffer", // struct hp_observe_stats *stats
+    ],
+    result: "i32",
+  },
+  hp_observer_reset: { parameters: ["pointer"], result: "i32" },
+  hp_observer_close: { parameters: ["pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** What a strategy in its own process is given: waiting and waking, nothing that opens. */

@@ -20,6 +20,7 @@ import {
 import {
   ENGINE_OPTIONS,
   EXCHANGE_OPTIONS,
+  OBSERVE_OPTIONS,
   ORDER_OPTIONS,
   PACE,
   PATH_OPTIONS,
@@ -335,4 +336,29 @@ export function openPath(feed: FeedEndpoint, packets: number, stats: SharedMemor
   view.setInt32(PATH_OPTIONS.path, RX_PATHS.indexOf(feed.via), true);
   view.setUint32(PATH_OPTIONS.packets, packets, true);
   return checkHandle(native().hp_path_open(options, stats.u8));
+}
+
+/**
+ * Attaches the outside observer to a feed's interface, after asking Deno for `net` on what it will hear of: the feed
+ * and the order entry.
+ *
+ * @param feed Market data, with its interface and namespace.
+ * @param orders Order entry.
+ * @param entry Where entry is stamped: a number of `enum hp_observe_entry`.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was attached.
+ */
+export function openObserver(feed: FeedEndpoint, orders: OrderEndpoint, entry: number): Deno.PointerObject {
+  askNet(feed.address, feed.port, "an observer of");
+  askNet(orders.address, orders.port, "an observer of orders to");
+  const options = new Uint8Array(OBSERVE_OPTIONS.bytes);
+  const view = new DataView(options.buffer);
+  putText(view, OBSERVE_OPTIONS.ifname, 16, feed.if, "interface");
+  putText(view, OBSERVE_OPTIONS.netns, 64, feed.netns, "namespace");
+  putText(view, OBSERVE_OPTIONS.group, 16, feed.address, "address");
+  putText(view, OBSERVE_OPTIONS.order_address, 16, orders.address, "address");
+  view.setUint32(OBSERVE_OPTIONS.port, feed.port, true);
+  view.setUint32(OBSERVE_OPTIONS.order_port, orders.port, true);
+  view.setInt32(OBSERVE_OPTIONS.entry, entry, true);
+  return checkHandle(native().hp_observer_open(options));
 }

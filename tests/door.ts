@@ -7,6 +7,8 @@ import {
   type EngineOptions,
   Exchange,
   type ExchangeOptions,
+  Observer,
+  type ObserverOptions,
   Tape,
   Traffic,
   type TrafficOptions,
@@ -19,6 +21,7 @@ export type Request =
   | { exchange: Omit<ExchangeOptions, "tape"> }
   | { tape: string }
   | { traffic: TrafficOptions }
+  | { observer: ObserverOptions }
   | { close: true };
 
 /** How it went: the error, or nothing. */
@@ -33,6 +36,7 @@ function open(request: Request): Disposable | undefined {
   if ("engine" in request) return Engine.open(request.engine);
   if ("exchange" in request) return Exchange.open({ ...request.exchange, tape });
   if ("traffic" in request) return Traffic.open(request.traffic);
+  if ("observer" in request) return Observer.open(request.observer);
   if ("tape" in request) return Tape.load(request.tape);
   return undefined;
 }

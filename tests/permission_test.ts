@@ -256,6 +256,31 @@ testWhen(
   },
 );
 
+testWhen(
+  noNamespaces() && "BPF needs root",
+  "Observer.open() attaches nothing unless feed and orders are granted",
+  async () => {
+    const [port, orderPort] = [freePort(), freePort()];
+    const observer = { feed: `udp://${LO}:${port}?if=lo`, orders: `tcp://${LO}:${orderPort}` };
+    {
+      await using door = await Door.start(`--allow-net=${LO}:${orderPort}`);
+      await door.refuses({ observer }, `--allow-net=${LO}:${port}`);
+    }
+    {
+      await using door = await Door.start(`--allow-net=${LO}:${port}`);
+      await door.refuses({ observer }, `--allow-net=${LO}:${orderPort}`);
+    }
+    await using door = await Door.start(`--allow-net=${LO}:${port},${LO}:${orderPort}`);
+    await door.opens({ observer }, [], () => {
+      assert.ok(
+        door.opened().every((link) => /^anon_inode:\[?(bpf[-_]|btf)/.test(link)),
+        door.opened().join(", "),
+      );
+      assert.ok(door.opened().some((link) => link.includes("link")));
+    });
+  },
+);
+
 Deno.test("Exchange.open() opens nothing unless both of its endpoints are granted", async () => {
   const [port, orderPort] = [freePort(), freePort()];
   const exchange = { group: LO, port, listen: LO, orderPort };
@@ -392,7 +417,14 @@ const filesWith = (pattern: RegExp) =>
   [...modules()].filter(([, text]) => pattern.test(text)).map(([path]) => path).sort();
 
 Deno.test("permission.ts is the only module that calls what opens a wire or a file", () => {
-  const openers = ["hp_engine_open", "hp_exchange_open", "hp_tape_load", "hp_path_open", "hp_traffic_open"];
+  const openers = [
+    "hp_engine_open",
+    "hp_exchange_open",
+    "hp_tape_load",
+    "hp_path_open",
+    "hp_traffic_open",
+    "hp_observer_open",
+  ];
   for (const name of openers) {
     assert.deepEqual(filesWith(new RegExp(`\\b${name}\\b`)), ["native.ts", "permission.ts"], name);
   }

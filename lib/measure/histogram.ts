@@ -107,6 +107,30 @@ export class Histogram {
     return Histogram.merge([this]);
   }
 
+  /**
+   * What was recorded since an earlier {@linkcode snapshot} of this histogram: a copy of its own. Its least and largest
+   * value are exact where they are new ones of the whole histogram, and within a bucket (1/64) otherwise. When the
+   * histogram was emptied in between, everything it holds.
+   */
+  since(earlier: Histogram): Histogram {
+    const rest = new Histogram(new SharedMemory(HISTOGRAM.bytes), 0);
+    let [first, last] = [-1, -1];
+    for (let i = 0; i < HISTOGRAM_BUCKETS; i++) {
+      const count = this.#buckets[i]! - earlier.#buckets[i]!;
+      if (count < 0) return this.snapshot();
+      if (count === 0) continue;
+      rest.#buckets[i] = count;
+      rest.#head[0]! += count;
+      if (first < 0) first = i;
+      last = i;
+    }
+    if (last < 0) return rest;
+    rest.#head[1] = this.#head[1]! - earlier.#head[1]!;
+    rest.#head[2] = Math.max(this.min, bucketFloor(first));
+    rest.#head[3] = this.max > earlier.max ? this.max : Math.min(this.max, bucketFloor(last + 1) - 1);
+    return rest;
+  }
+
   /** Values recorded. */
   get count(): number {
     return this.#head[0]!;

@@ -598,6 +598,52 @@ _Static_assert(offsetof(struct hp_traffic_stats, trouble) == 72, "hp_traffic_sta
 _Static_assert(offsetof(struct hp_traffic_stats, tx) == 328, "hp_traffic_stats.tx");
 _Static_assert(offsetof(struct hp_traffic_stats, send) == 584, "hp_traffic_stats.send");
 
+/* ---- observe: tick-to-trade from outside ---------------------------------------------------- */
+
+/* Where a record's entry is stamped. A hook that our own XDP program (path xdp) has is shared either way. */
+enum hp_observe_entry {
+	HP_OBSERVE_AUTO = 0, /* in XDP where the driver has it and the hook is free, else as TC */
+	HP_OBSERVE_TC = 1,   /* in tc ingress, behind the allocation of the packet: the XDP hook stays free */
+};
+
+/* What to observe: the interface a strategy receives on and sends from. */
+struct hp_observe_options {
+	char ifname[16];
+	char netns[64]; /* namespace file the interface is in; "" = the current one */
+	char group[16]; /* market data: destination address ... */
+	char order_address[16];
+	uint32_t port; /* ... and UDP port */
+	uint32_t order_port;
+	int32_t entry; /* enum hp_observe_entry */
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct hp_observe_options) == 128, "hp_observe_options");
+_Static_assert(offsetof(struct hp_observe_options, port) == 112, "hp_observe_options.port");
+
+/*
+ * What entered and left. orders = matched + repeated + unmatched + overwritten. Between them they have every
+ * order of the stream, but for cancels and for what `unparsed` stands for.
+ */
+struct hp_observe_stats {
+	double datagrams;   /* of the feed */
+	double records;	    /* stamped where they entered */
+	double duplicates;  /* records that came again, or too late: the first stamp stays */
+	double malformed;   /* datagrams not of 1..5 records of 40 bytes, or with one of another type */
+	double orders;	    /* seen leaving, new ones */
+	double matched;	    /* first order of a record that was stamped: in the histogram */
+	double repeated;    /* further orders of the same record */
+	double unmatched;   /* their record was not seen entering */
+	double overwritten; /* their record entered more than 16,384 records ago: its stamp is gone */
+	double cancels;	    /* quantity 0 */
+	double unparsed;    /* segments with an order cut by their end, or with something else in its place */
+	double resent;	    /* segments TCP sent again */
+	double reserved[4];
+	char note[128];			   /* where the stamps are taken */
+	struct hp_histogram tick_to_trade; /* record enters the interface -> its first order leaves it */
+};
+_Static_assert(offsetof(struct hp_observe_stats, note) == 128, "hp_observe_stats.note");
+_Static_assert(offsetof(struct hp_observe_stats, tick_to_trade) == 256, "hp_observe_stats.tick_to_trade");
+
 /* ---- functions ----------------------------------------------------------------------------- */
 
 struct hp_engine;
@@ -605,6 +651,7 @@ struct hp_tape;
 struct hp_exchange;
 struct hp_path;
 struct hp_traffic;
+struct hp_observer;
 
 /* ABI version of this build (HP_ABI_VERSION). */
 HP_API int32_t hp_abi_version(void);
@@ -761,5 +808,19 @@ HP_API struct hp_traffic *hp_traffic_open(const struct hp_traffic_options *optio
 					  const struct hp_tape *tape, struct hp_traffic_stats *stats);
 /* Ends the run (the closing datagram is sent), joins the thread, closes, frees. */
 HP_API int32_t hp_traffic_close(struct hp_traffic *traffic);
+/* sizeof(struct hp_observe_stats) */
+HP_API int32_t hp_observe_stats_bytes(void);
+/*
+ * Attaches to the interface: entry and exit of it are stamped from here on (Linux 6.6, CAP_SYS_ADMIN). To be
+ * opened after the engine whose path is xdp: its program takes the one XDP hook, and the observer joins it
+ * there. Everything attached goes with the handle, or with the process. NULL: see hp_last_error().
+ */
+HP_API struct hp_observer *hp_observer_open(const struct hp_observe_options *options);
+/* Copies what was seen since open or reset, out of the kernel. 0 or -errno. */
+HP_API int32_t hp_observer_read(struct hp_observer *observer, struct hp_observe_stats *stats);
+/* Forgets histogram and counters, not the stamps of records whose order is still to come. 0 or -errno. */
+HP_API int32_t hp_observer_reset(struct hp_observer *observer);
+/* Detaches, frees. */
+HP_API int32_t hp_observer_close(struct hp_observer *observer);
 
 #endif

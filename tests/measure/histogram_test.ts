@@ -233,3 +233,27 @@ Deno.test("formatScaled() and formatCount() write decimals and thousands", () =>
   assert.equal(formatScaled(1, 1e9), "0.000000001");
   assert.equal(formatCount(1_234_567), "1,234,567");
 });
+
+Deno.test("Histogram.since() has what was recorded after a snapshot, and all of it after a reset", () => {
+  fc.assert(
+    fc.property(durations, durations, (before, after) => {
+      const memory = new SharedMemory(HISTOGRAM.bytes);
+      const histogram = new Histogram(memory, 0);
+      for (const value of before) native().hp_histogram_record(memory.u8, value);
+      const earlier = histogram.snapshot();
+      assert.equal(histogram.since(earlier).count, 0);
+      for (const value of after) native().hp_histogram_record(memory.u8, value);
+      const rest = histogram.since(earlier);
+      const wanted = histogramOf(after);
+      assert.deepEqual([...rest.entries()], [...wanted.entries()]);
+      assert.equal(rest.count, after.length);
+      assert.ok(Math.abs(rest.mean - wanted.mean) <= 1e-6 * histogram.max);
+      assert.ok(rest.min <= wanted.min && wanted.min - rest.min <= wanted.min / 64 + 1);
+      assert.ok(rest.max >= wanted.max && rest.max - wanted.max <= wanted.max / 64 + 1);
+      memory.u8.fill(0);
+      native().hp_histogram_record(memory.u8, 7);
+      assert.equal(histogram.since(earlier.snapshot()).count, earlier.count === 0 ? 1 : histogram.count);
+    }),
+    { numRuns: 50 },
+  );
+});

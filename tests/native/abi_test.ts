@@ -7,6 +7,7 @@ import * as layout from "../../lib/layout.ts";
 import { ORDER_VIAS, RX_PATHS, TX_PATHS, WAITS } from "../../lib/endpoint.ts";
 import { EXCHANGE_STATES } from "../../lib/lab/exchange.ts";
 import { STAGES } from "../../lib/measure/breakdown.ts";
+import { OBSERVE_ENTRIES } from "../../lib/measure/observer.ts";
 import { PATH_STAGES } from "../../lib/measure/path_trace.ts";
 import { LIBRARY, SEAT_SYMBOLS, SYMBOLS } from "../../lib/native.ts";
 import { ORDER_STATES } from "../../lib/strategy/strategy.ts";
@@ -55,7 +56,7 @@ function ffiTypes(type: string): string[] {
 Deno.test("hotpath.h is read whole: every HP_API is a function this test understands", () => {
   const mentions = [...HEADER.matchAll(/\bHP_API\b/g)].length - 1; // its own #define
   assert.equal(functions.size, mentions);
-  assert.ok(functions.size > 30 && opaque.size === 5);
+  assert.ok(functions.size > 30 && opaque.size === 6);
 });
 
 Deno.test("SYMBOLS has every function of hotpath.h and no other", () => {
@@ -198,11 +199,12 @@ Deno.test("layout.ts constants are the header's", () => {
   });
 });
 
-Deno.test("RX_PATHS, TX_PATHS, WAITS, and ORDER_VIAS stand in the order of their enums", () => {
+Deno.test("RX_PATHS, TX_PATHS, WAITS, ORDER_VIAS and OBSERVE_ENTRIES stand in the order of their enums", () => {
   agreesWithEnum("hp_rx_path", numbered("HP_RX_", RX_PATHS));
   agreesWithEnum("hp_tx_path", numbered("HP_TX_", TX_PATHS));
   agreesWithEnum("hp_wait", numbered("HP_WAIT_", WAITS));
   agreesWithEnum("hp_order_via", numbered("HP_ORDER_", ORDER_VIAS));
+  agreesWithEnum("hp_observe_entry", numbered("HP_OBSERVE_", OBSERVE_ENTRIES));
 });
 
 Deno.test("ORDER_STATES, EXCHANGE_STATES, STAGES and PATH_STAGES stand in the order of their enums", () => {
