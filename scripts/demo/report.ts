@@ -17,7 +17,13 @@ export interface MeasuredPath extends Record<`${Stage}_ns`, Percentiles> {
   runner: string;
   /** Datagram handed to the wire → order read, at the exchange. */
   tick_to_order_ns: Percentiles;
-  /** The same with the decision made in C. */
+  /** Record enters the strategy's interface → its order leaves it, stamped by the kernel. */
+  wire_to_wire_ns?: Percentiles;
+  /** Why `wire_to_wire_ns` is absent, when it is. */
+  wire_to_wire_absent?: string;
+  /** What the program claims of the same: datagram in hand → order about to be handed to the kernel. */
+  inside_ns: Percentiles;
+  /** The same as `tick_to_order_ns` with the decision made in C. */
   baseline_tick_to_order_ns: Percentiles;
 }
 
@@ -31,9 +37,17 @@ function spread(rounds: PathRounds["typescript"]): string {
   return `${formatNs(Math.min(...medians))} to ${formatNs(Math.max(...medians))} a round`;
 }
 
+/** From outside, over all rounds; or why not. */
+function wireToWire(rounds: PathRounds["typescript"]): Histogram | string {
+  const seen = rounds.map(({ wireToWire }) => wireToWire);
+  const why = seen.find((histogram) => typeof histogram === "string");
+  return why ?? Histogram.merge(seen as Histogram[]);
+}
+
 /** A path's figures over all its rounds. */
 export function reportOf(rounds: PathRounds, runner: string): MeasuredPath {
   const { typescript, baseline } = rounds;
+  const outside = wireToWire(typescript);
   return {
     loops: sum(typescript.map(({ loops }) => loops)),
     orders: sum(typescript.map(({ orders }) => orders)),
@@ -41,6 +55,10 @@ export function reportOf(rounds: PathRounds, runner: string): MeasuredPath {
     runner,
     ...Breakdown.merge(typescript.map(({ breakdown }) => breakdown)).toJSON(),
     tick_to_order_ns: Histogram.merge(typescript.map(({ tickToOrder }) => tickToOrder)).percentiles,
+    ...typeof outside === "string"
+      ? { wire_to_wire_absent: outside }
+      : { wire_to_wire_ns: outside.percentiles },
+    inside_ns: Histogram.merge(typescript.map(({ inside }) => inside)).percentiles,
     baseline_tick_to_order_ns: Histogram.merge(baseline.map(({ tickToOrder }) => tickToOrder)).percentiles,
   };
 }
@@ -61,6 +79,9 @@ export function printReport(path: string, rounds: PathRounds, report: PathReport
   console.log(`  tick to order, at the exchange   ${figures(ours)}  (${spread(rounds.typescript)})`);
   console.log(`  the same, decided in C           ${figures(baseline)}  (${spread(rounds.baseline)})`);
   console.log(`  TypeScript / C at the median     ${(ours.p50 / baseline.p50).toFixed(3)}`);
+  const { wire_to_wire_ns: outside, wire_to_wire_absent: absent, inside_ns: inside } = report;
+  console.log(`  wire to wire, seen from outside  ${outside ? figures(outside) : `absent: ${absent}`}`);
+  console.log(`  the program's own claim of it    ${figures(inside)}`);
   const troubles = [...rounds.typescript, ...rounds.baseline].flatMap(({ troubles }) => troubles);
   for (const trouble of new Set(troubles)) console.log(`  ${trouble}`);
 }

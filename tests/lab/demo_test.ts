@@ -15,8 +15,11 @@ const NS_KEYS = [
   "loop_ns",
   "tick_to_order_ns",
   "baseline_tick_to_order_ns",
+  "inside_ns",
 ];
+const OUTSIDE_KEY = "wire_to_wire_ns";
 
+type Figures = { p50: number; p99: number; p999: number; max: number };
 type Report = { loops: number; orders: number; lost: number; runner: string; error?: string };
 type Answer = { paths: Record<string, Report>; machine: Record<string, unknown>; error?: string };
 
@@ -30,18 +33,36 @@ function answerOf({ stdout, stderr }: Ended): Answer {
   return JSON.parse(stdout) as Answer;
 }
 
-function checkReport(report: Report, runner: string): void {
+/** Seen from outside too, unless there is a reason why not. */
+function checkReport(report: Report, runner: string, unseen?: RegExp): void {
+  const { wire_to_wire_absent: absent, ...rest } = report as Report & { wire_to_wire_absent?: string };
+  const keys = unseen ? NS_KEYS : [...NS_KEYS, OUTSIDE_KEY];
   assert.equal(report.error, undefined);
-  assert.deepEqual(Object.keys(report).sort(), ["loops", "orders", "lost", "runner", ...NS_KEYS].sort());
+  assert.deepEqual(Object.keys(rest).sort(), ["loops", "orders", "lost", "runner", ...keys].sort());
+  if (unseen) assert.match(absent!, unseen);
+  else assert.equal(absent, undefined);
   assert.ok(report.loops > 1500, "snapshot and 1,500 datagrams");
   assert.ok(report.orders > 0);
   assert.equal(typeof report.lost, "number");
   assert.equal(report.runner, runner);
-  for (const key of NS_KEYS) {
-    const figures = (report as unknown as Record<string, Record<string, number>>)[key]!;
-    assert.deepEqual(Object.keys(figures), ["p50", "p99", "p999", "max"]);
-    const { p50, p99, p999, max } = figures as { p50: number; p99: number; p999: number; max: number };
+  const figures = report as unknown as Record<string, Figures>;
+  for (const key of keys) {
+    assert.deepEqual(Object.keys(figures[key]!), ["p50", "p99", "p999", "max"]);
+    const { p50, p99, p999, max } = figures[key]!;
     assert.ok(0 <= p50 && p50 <= p99 && p99 <= p999 && p999 <= max, `${key}: ${JSON.stringify(figures)}`);
+  }
+  if (!unseen) checkNesting(figures);
+}
+
+/** The program's own time is part of the wire's, and that of the exchange's, at every percentile. */
+function checkNesting(figures: Record<string, Figures>): void {
+  for (const at of ["p50", "p99", "p999", "max"] as const) {
+    const [inside, outside, exchange] = ["inside_ns", OUTSIDE_KEY, "tick_to_order_ns"].map((key) =>
+      figures[key]![at]
+    );
+    const within = (ns: number) => ns * (1 + 1 / 64) + 1; // a bucket's width
+    assert.ok(inside! <= within(outside!), `${at}: claimed ${inside}, seen ${outside}`);
+    assert.ok(outside! <= within(exchange!), `${at}: seen ${outside}, at the exchange ${exchange}`);
   }
 }
 
@@ -74,7 +95,16 @@ for (const runner of ["inline", "isolated"]) {
 
     const people = await demo("--runner", runner, "--paths", "uring", ...SHORT);
     assert.equal(people.code, 0, people.stderr);
-    for (const line of ["uring (", "Total loop", "tick to order", "the same, decided in C", "lost "]) {
+    for (
+      const line of [
+        "uring (",
+        "Total loop",
+        "tick to order",
+        "the same, decided in C",
+        "lost ",
+        "wire to wire",
+      ]
+    ) {
       assert.ok(people.stdout.includes(line), `${line} in ${people.stdout}`);
     }
     await assertTidy();
@@ -188,7 +218,9 @@ testWhen(
       const { paths } = answerOf(ended);
       assert.deepEqual(Object.keys(paths), ["udp", "uring"]);
       const runner = navigator.hardwareConcurrency < 4 ? "inline" : "isolated";
-      for (const report of Object.values(paths)) checkReport(report, runner);
+      for (const report of Object.values(paths)) {
+        checkReport(report, runner, /^Cannot observe ".*": not allowed; it needs CAP_BPF/);
+      }
 
       const refused = await asNobody("--json", "--paths", "xdp", ...SHORT);
       assert.equal(refused.code, 1);
