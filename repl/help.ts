@@ -39,6 +39,7 @@ export const ENTRIES: readonly Entry[] = [
     what: "the kernel's part of it: interrupt to socket, as root",
   },
   { name: "histogram", example: "engine.breakdown.loop", what: "one stage as a histogram" },
+  { name: "observe", example: "observe()", what: "watch its wire from outside: market data in, orders out" },
   {
     name: "buy",
     example: "const order = engine.orders.buy(61000, 0.01)",
@@ -55,6 +56,7 @@ export const ENTRIES: readonly Entry[] = [
   { name: "stop", example: "await script.stop()", what: "stop it" },
   { name: "exchange", example: "lab.exchange", what: "what the other side saw" },
   { name: "tickToOrder", example: "lab.exchange.tickToOrder", what: "wire to order, timed by the exchange" },
+  { name: "observer", example: "observer", what: "tick to trade: seen from outside, claimed from inside" },
   {
     name: "pace",
     example: "lab.exchange.pace({ rate: 2000 })",

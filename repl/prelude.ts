@@ -7,15 +7,16 @@
 import * as hotpath from "../mod.ts";
 import { help } from "./help.ts";
 import { ls } from "./ls.ts";
-import { down, leave, open, run, theBook, theEngine, theLab, up } from "./shell.ts";
+import { down, leave, observe, open, run, theBook, theEngine, theLab, theObserver, up } from "./shell.ts";
 import { watch } from "./watch.ts";
 
 /** Two Ctrl-C within this time, while something is being evaluated, end the shell. */
 const AGAIN_MS = 2000;
 
 function nameEverything(): void {
-  Object.assign(globalThis, hotpath, { up, open, run, watch, down, help, ls });
-  for (const [name, get] of Object.entries({ lab: theLab, engine: theEngine, book: theBook })) {
+  Object.assign(globalThis, hotpath, { up, open, observe, run, watch, down, help, ls });
+  const live = { lab: theLab, engine: theEngine, book: theBook, observer: theObserver };
+  for (const [name, get] of Object.entries(live)) {
     Object.defineProperty(globalThis, name, {
       get,
       set: (value) => Object.defineProperty(globalThis, name, { value, writable: true }),

@@ -11,6 +11,8 @@ import {
   Lab,
   type LabEngineOptions,
   type LabOptions,
+  type ObserveEntry,
+  Observer,
   runIsolated,
   type RxPath,
 } from "../mod.ts";
@@ -23,6 +25,7 @@ const ROOT = new URL("../", import.meta.url);
 
 let raised: Lab | undefined;
 let opened: Engine | undefined;
+let observing: Observer | undefined;
 
 /** The raised lab. */
 export function theLab(): Lab {
@@ -40,6 +43,12 @@ export function theEngine(): Engine {
 /** The book of the engine opened last. */
 export function theBook(): Book {
   return theEngine().book;
+}
+
+/** The observer opened last. */
+export function theObserver(): Observer {
+  if (!observing?.open) throw new Hint("nobody observes; `observe()` does");
+  return observing;
 }
 
 /**
@@ -61,6 +70,7 @@ export async function up(options: LabOptions = {}): Promise<Lab> {
 export function open(via: RxPath = "udp", options: LabEngineOptions = {}): Engine {
   const lab = theLab();
   for (const engine of lab.engines) engine.close();
+  observing?.close(); // else its XDP program would be in the engine's way
   opened = lab.open(via, options).start();
   awaitSnapshot(opened, lab.tape.info.snapshotRecords);
   return opened;
@@ -85,14 +95,27 @@ export async function run(script: string, params: Record<string, unknown> = {}):
   return started;
 }
 
-/** Takes the lab down: engines, exchange, namespaces. */
+/**
+ * Observes the open engine from outside: the kernel stamps market data where it enters the strategy's interface and
+ * orders where they leave it. The entry is "auto" (XDP, where the hook is free) or "tc", which leaves the packets' way
+ * as it is.
+ */
+export function observe(entry: ObserveEntry = "auto"): Observer {
+  const engine = theEngine();
+  observing?.close();
+  return observing = Observer.open(engine, entry);
+}
+
+/** Takes the lab down: observer, engines, exchange, namespaces. */
 export async function down(): Promise<Lab> {
   const lab = theLab();
+  observing?.close();
   await lab.down();
   return lab;
 }
 
 /** {@linkcode down} when nobody waits any more. */
 export function leave(): void {
+  observing?.close();
   raised?.downNow();
 }
