@@ -13,6 +13,8 @@ const struct rx_ops *rx_path(int32_t path)
 		return &rx_xdp;
 	case HP_RX_PACKET:
 		return &rx_packet;
+	case HP_RX_TAP:
+		return &rx_tap;
 	case HP_RX_PCAP:
 		return &rx_pcap;
 	default:

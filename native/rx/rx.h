@@ -51,6 +51,7 @@ extern const struct rx_ops rx_udp;
 extern const struct rx_ops rx_uring;
 extern const struct rx_ops rx_xdp;
 extern const struct rx_ops rx_packet;
+extern const struct rx_ops rx_tap;
 extern const struct rx_ops rx_pcap;
 
 /* The ops of an enum hp_rx_path, or NULL. */

@@ -224,6 +224,7 @@ static void paths_are_looked_up(void)
 	CHECK(rx_path(HP_RX_URING) == &rx_uring);
 	CHECK(rx_path(HP_RX_XDP) == &rx_xdp);
 	CHECK(rx_path(HP_RX_PACKET) == &rx_packet);
+	CHECK(rx_path(HP_RX_TAP) == &rx_tap);
 	CHECK(rx_path(HP_RX_PCAP) == &rx_pcap);
 	CHECK(!rx_path(99) && !rx_path(-1));
 }
