@@ -182,6 +182,8 @@ const TX_PATH_OPTIONS: Record<TxPath, string[]> = {
   tap: ["mac", "queue"],
   kernel: ["mac"],
 };
+/** Options of a wire, which a capture has not. */
+const WIRE_OPTIONS = ["if", "netns", "queue", "rcvbuf", "stamps", "budget"];
 const ORDER_OPTIONS = ["via", "netns"];
 
 function parse(text: string | URL, scheme: string, options: string[], example: string): URL {
@@ -284,11 +286,14 @@ function refuseNoFile(feed: FeedEndpoint, url: URL): void {
   if (feed.via === "pcap" && feed.file === "") {
     throw new TypeError(`Cannot use via=pcap in "${url}": it needs the capture, add file=PATH`);
   }
+  const wire = feed.via === "pcap" && WIRE_OPTIONS.find((key) => url.searchParams.has(key));
+  if (wire) throw new TypeError(`Cannot use ${wire} in "${url}": a capture is a file, not a wire`);
 }
 
 /**
  * Parses a feed's endpoint. Every path takes
- * `udp://address:port?via=…&if=&netns=&queue=&cpu=&wait=spin|busy-poll|block&qty=&rcvbuf=&stamps=&budget=`; besides,
+ * `udp://address:port?via=…&cpu=&wait=spin|busy-poll|block&qty=`, every one but `pcap`
+ * `if= netns= queue= rcvbuf= stamps= budget=`; besides,
  * `uring` takes `sqpoll=`, `xdp` takes `queues= mode= frame= frames= also=`, `packet` takes `ring= fanout=`, `tap` takes
  * `queues=` and `pcap` takes `file= speed=`.
  *

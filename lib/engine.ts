@@ -56,9 +56,12 @@ export class Engine implements Disposable {
   readonly book: Book;
   /** Where the nanoseconds go. */
   readonly breakdown: Breakdown;
-  /** The feed's own stamp to the strategy's first order, or its return, ns: true where both share a clock. */
+  /**
+   * The feed's own stamp to the strategy's first order, or its return, ns: true where both share a clock. Empty for a
+   * capture, whose stamps are of another day.
+   */
   readonly oneWay: Histogram;
-  /** The receive stamp (`stamps=1`, or a capture's) to the datagram in hand, ns. */
+  /** The receive stamp (`stamps=1`) to the datagram in hand, ns. Empty for a capture likewise. */
   readonly wireToHand: Histogram;
   /** The datagram in hand to its order about to be handed to the kernel, ns: tick-to-trade seen from inside. */
   readonly tickToSend: Histogram;

@@ -49,8 +49,9 @@ static int open_rx(struct hp_engine *engine)
 	before = netns_enter(options->netns);
 	if (before < -1)
 		return before;
+	engine->recorded = options->path == HP_RX_PCAP;
 	error = ops->open(&engine->rx, options, &engine->control->rx);
-	if (!error && options->path != HP_RX_PCAP)
+	if (!error && !engine->recorded)
 		error = interface_watch_open(&engine->interface, options->ifname);
 	netns_leave(before);
 	return error;

@@ -53,6 +53,7 @@ struct hp_engine {
 	int feeding; /* feed_next() has not said NONE yet */
 	int end;     /* the session's last record was handed on: END is due */
 	int gap;     /* the last thing handed on was a gap */
+	int recorded; /* what comes was sent and stamped long ago */
 
 	/* Stamps, in ticks: `mark` is where the running stage began. */
 	uint64_t mark, turn_start, recv_end;

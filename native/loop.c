@@ -24,7 +24,7 @@ static inline void stage(struct hp_engine *engine, enum hp_stage stage, uint64_t
 }
 
 /* From a time of the engine's epoch to a stamp. Other machines' clocks may lie ahead of ours: those do not
- * count. */
+ * count. Nor do times in a capture, which are of another day. */
 static void record_since(const struct hp_engine *engine, struct hp_histogram *histogram, double from_ns,
 			 uint64_t stamp)
 {
@@ -38,8 +38,9 @@ static void record_since(const struct hp_engine *engine, struct hp_histogram *hi
 static void close_turn(struct hp_engine *engine, uint64_t now)
 {
 	engine->turn_open = 0;
-	record_since(engine, &engine->control->one_way, engine->control->event.sent_ns,
-		     engine->answered ? engine->answered : now);
+	if (!engine->recorded)
+		record_since(engine, &engine->control->one_way, engine->control->event.sent_ns,
+			     engine->answered ? engine->answered : now);
 	engine->strategy_ticks += now - engine->mark;
 	stage(engine, HP_STAGE_STRATEGY, engine->strategy_ticks);
 	stage(engine, HP_STAGE_LOOP, now - engine->turn_start);
@@ -149,7 +150,7 @@ static int next_record(struct hp_engine *engine)
 			return HP_EVENT_NONE;
 		const struct rx_datagram *datagram = &engine->batch[engine->batch_next++];
 		engine->wire_ns = datagram->wire_ns;
-		if (engine->wire_ns)
+		if (engine->wire_ns && !engine->recorded)
 			record_since(engine, &engine->control->wire_to_hand,
 				     (double)(engine->wire_ns - engine->epoch_ns), engine->recv_end);
 		feed_push(&engine->feed, datagram->data, datagram->len, datagram->truncated);

@@ -84,6 +84,7 @@ Deno.test("parseFeed() refuses an option that only another path has, and a path 
       ["via=packet", /it needs the interface, add if=NAME$/],
       ["via=tap", /it needs the interface, add if=NAME$/],
       ["via=pcap", /it needs the capture, add file=PATH$/],
+      ["via=pcap&file=a&if=eth0", /Cannot use if in .*: a capture is a file, not a wire$/],
       ["via=pcap&file=a&speed=0", /Cannot use speed=0 in .*: a number above 0, or flat, is needed$/],
       ["via=xdp&if=e&also=@n", /Cannot use also=@n in .*: write also=IF or also=IF@NAMESPACE$/],
     ] as const
@@ -98,7 +99,7 @@ Deno.test("parseOrders() fills in every default and takes every option", () => {
 });
 
 const choiceOf = (via: string) =>
-  `udp://239.255.0.1:1?if=lo&via=${via}${via === "pcap" ? "&file=capture" : ""}`;
+  `udp://239.255.0.1:1?via=${via}&${via === "pcap" ? "file=capture" : "if=lo"}`;
 
 Deno.test("parseFeed() and parseOrders() take every choice there is", () => {
   for (const via of RX_PATHS) assert.equal(parseFeed(choiceOf(via)).via, via);

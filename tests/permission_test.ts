@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { LIBRARY } from "../lib/native.ts";
 import type { Answer, Request } from "./door.ts";
 import { DERIBIT, noData, noNamespaces, testWhen } from "./fixture.ts";
+import { writeCapture } from "./rx/capture.ts";
 
 const LO = "127.0.0.1";
 const GROUP = "239.255.7.1";
@@ -171,7 +172,7 @@ function assertUnused(port: number): void {
 }
 
 for (const address of [LO, GROUP]) {
-  for (const via of ["udp", "uring", "xdp", "packet"] as const) {
+  for (const via of ["udp", "uring", "xdp", "packet", "tap"] as const) {
     Deno.test(`Engine.open() opens nothing without net for the feed (${address}, ${via})`, async () => {
       const port = freePort();
       await using door = await Door.start();
@@ -371,6 +372,36 @@ testWhen(noData(DERIBIT), "Tape.load() reads nothing without read for that file"
     await using door = await Door.start(`--allow-read=${path}`);
     assert.deepEqual(await door.ask({ tape: path }), {});
     assert.deepEqual(door.opened(), [], "read whole and closed");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("Engine.open() reads a capture with read for that file only, and opens no socket", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "hotpath-door-" });
+  try {
+    const path = `${directory}/wire.pcap`;
+    const data = new Uint8Array(40);
+    await Deno.writeFile(path, writeCapture([{ to: `${GROUP}:4000`, stampNs: 1n, data }]));
+    const engine = { feed: `udp://${GROUP}:4000?via=pcap&file=${path}` };
+    {
+      // Net for the flow it holds opens no file; nor does read for its neighbour.
+      await using door = await Door.start(`--allow-net=${GROUP}:4000`, `--allow-read=${directory}/granted`);
+      await door.refuses({ engine }, `--allow-read=${path}`);
+      const around = `${directory}/granted/../wire.pcap`;
+      await door.refuses(
+        { engine: { feed: `udp://${GROUP}:4000?via=pcap&file=${around}` } },
+        `--allow-read=${around}`,
+      );
+      // C would end the name at the NUL.
+      const { name } = await door.ask({
+        engine: { feed: `udp://${GROUP}:4000?via=pcap&file=${path}%00/../granted` },
+      });
+      assert.equal(name, "TypeError");
+      assert.deepEqual(door.opened(), []);
+    }
+    await using door = await Door.start(`--allow-read=${path}`);
+    await door.opens({ engine }, [], () => assert.ok(!door.opened().includes(path), "read whole and closed"));
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

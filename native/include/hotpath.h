@@ -396,6 +396,7 @@ struct hp_control {
 	struct hp_order_stats order;
 	char trouble[256]; /* why the native thread ended by itself; "" = it has not */
 	struct hp_histogram stages[HP_STAGES];
+	/* The first two stay empty for a capture, whose stamps are of another day. */
 	struct hp_histogram one_way;	  /* the feed's own stamp -> the strategy's order, or its return */
 	struct hp_histogram wire_to_hand; /* the receive stamp (wire_ns) -> datagram in hand */
 	struct hp_histogram tick_to_send; /* datagram in hand -> its order about to be handed to the kernel */

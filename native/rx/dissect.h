@@ -101,24 +101,4 @@ static inline enum dissect dissect_ethernet(struct dissected *out, const uint8_t
 	return dissect_frame(out, frame, there, length, FRAME_ETHERNET, 12, ip, port);
 }
 
-/* Whether the UDP checksum of a whole datagram is right, or was left out by the sender. Reads all of it. */
-static inline int dissect_checksum_right(const struct dissected *found)
-{
-	const uint8_t *udp = found->payload - FRAME_UDP;
-	uint32_t len = found->len + FRAME_UDP, at;
-	uint64_t sum = htons(17) + (uint64_t)htons((uint16_t)len);
-
-	if (!frame_u16(udp + 6))
-		return 1;
-	for (at = 12; at < 20; at += 2)
-		sum += frame_u16(found->packet + at);
-	for (at = 0; at + 1 < len; at += 2)
-		sum += frame_u16(udp + at);
-	if (len & 1)
-		sum += htons((uint16_t)(udp[len - 1] << 8));
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff;
-}
-
 #endif

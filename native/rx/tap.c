@@ -127,7 +127,8 @@ static int take(struct tap_rx *tap, uint32_t got, struct rx_datagram *out)
 		stats->fragments += verdict == DISSECT_FRAGMENT;
 		return 0;
 	}
-	if (found.there == found.len && !dissect_checksum_right(&found)) {
+	if (found.there == found.len &&
+	    !frame_checksum_right(found.packet - FRAME_ETHERNET, found.payload, found.len)) {
 		stats->bad_checksum += 1;
 		return 0;
 	}

@@ -232,26 +232,6 @@ static void long_datagrams_are_cut(void)
 	rx->ops->close(rx);
 }
 
-static void drops_are_counted(void)
-{
-	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
-	struct rx_datagram got[RX_BATCH];
-	struct rx *rx;
-	int fd = wire_sender(), received = 0;
-
-	options.rcvbuf = 65536;
-	CHECK_EQ(path_try(&rx, &options), 0);
-	for (int i = 0; i < 1000; i++)
-		wire_send(fd, WIRE_GROUP, WIRE_PORT, "many", 4);
-	while (path_poll(rx, got) == 1)
-		received++;
-	rx->ops->refresh(rx);
-	CHECK(path_stats.dropped > 0);
-	CHECK_EQ(path_stats.dropped + received, 1000);
-	close(fd);
-	rx->ops->close(rx);
-}
-
 /* Flows are spread over the queues by the kernel; none is forgotten. */
 static void every_queue_is_read(void)
 {
@@ -390,7 +370,6 @@ int main(void)
 	RUN(other_traffic_is_passed_over);
 	RUN(the_kernel_completes_checksums);
 	RUN(long_datagrams_are_cut);
-	RUN(drops_are_counted);
 	RUN(every_queue_is_read);
 	RUN(it_goes_with_its_owner);
 	RUN(one_that_stands_ready_is_opened_and_kept);

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { Engine, Exchange, sweep, Tape } from "hotpath";
+import { noNamespaces, testWhen } from "../fixture.ts";
+import { run } from "../process.ts";
+import { assertSides, bookOf, sidesOf } from "../reference.ts";
+import { until } from "../wire.ts";
+
+/** Named as a lab's, so that the sweep after a killed run takes it too. */
+const NAMESPACE = `hp${Deno.pid}-900x`;
+const ADDRESS = "10.78.0.1";
+const GROUP = "239.255.0.1";
+const TAP = "tap0";
+
+/** Why a TAP cannot be made here; undefined when it can. */
+const noTap = noNamespaces() ?? (existsSync("/dev/net/tun") ? undefined : "there is no /dev/net/tun");
+
+async function ip(...args: string[]): Promise<void> {
+  const { code, stderr } = await run("ip", args);
+  assert.equal(code, 0, stderr);
+}
+
+/** A namespace without any wire, for as long as `use` takes. */
+async function withNamespace(use: () => Promise<void>): Promise<void> {
+  await sweep();
+  await ip("netns", "add", NAMESPACE);
+  try {
+    await ip("-n", NAMESPACE, "link", "set", "lo", "up");
+    await use();
+  } finally {
+    await ip("netns", "del", NAMESPACE);
+  }
+}
+
+/** An engine whose TAP is the only wire of the namespace, which has an address then. */
+async function openTap(options: string): Promise<Engine> {
+  const engine = Engine.open({
+    feed: `udp://${GROUP}:12345?via=tap&if=${TAP}&netns=${NAMESPACE}&${options}`,
+    orders: `tcp://${ADDRESS}:9012?netns=${NAMESPACE}`,
+    connectLater: true,
+  });
+  await ip("-n", NAMESPACE, "address", "add", `${ADDRESS}/24`, "dev", TAP);
+  return engine;
+}
+
+for (const options of ["wait=spin", "wait=busy-poll", "wait=block", "wait=block&queues=3"]) {
+  testWhen(noTap, `Engine via tap (${options}) hears the exchange of its own namespace`, async () => {
+    using tape = Tape.generate({ seed: 41, records: 6000, levels: 100 });
+    await withNamespace(async () => {
+      using engine = await openTap(`${options}&qty=${tape.info.qtyScale}`);
+      {
+        using exchange = Exchange.open({
+          tape,
+          group: GROUP,
+          port: 12345,
+          listen: ADDRESS,
+          orderPort: 9012,
+          ifname: TAP,
+          netns: `/run/netns/${NAMESPACE}`,
+          pace: { rate: 20_000 },
+        });
+        await exchange.ready();
+        engine.connect().start();
+        await until("the session's end", () => engine.ended === 1, 30_000);
+        engine.stop();
+      }
+      const { delivered, lost } = engine.feed.counters;
+      const { dropped, malformed, bad_checksum, fragments } = engine.feed.rx;
+      assert.equal(delivered + lost, tape.info.records);
+      if (lost === 0) assertSides(sidesOf(engine.book), bookOf(tape));
+      else assert.ok(dropped > 0, "the queue was full");
+      assert.equal(malformed + bad_checksum + fragments, 0, "the kernel's own chatter is nobody's fault");
+      assert.match(engine.feed.note, /^a TAP of its own/);
+      engine.close();
+      assert.notEqual((await run("ip", ["-n", NAMESPACE, "link", "show", TAP])).code, 0, "it went");
+    });
+  });
+}
+
+testWhen(noTap, "Engine via tap ends with a sentence when its TAP is deleted", async () => {
+  await withNamespace(async () => {
+    using engine = await openTap("wait=block");
+    engine.start();
+    await ip("-n", NAMESPACE, "link", "del", TAP);
+    await until("the engine's end", () => !engine.running);
+    assert.match(engine.trouble, /Cannot (read TAP|go on receiving on) "tap0"/);
+  });
+});
