@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Set-up of TAP devices. IFF_NO_PI and no IFF_VNET_HDR: a frame is a frame, and the kernel completes check
- * sums and cuts large packets up before it hands them over, which a virtio header would leave to us. See
+ * Set-up of TAP devices. IFF_NO_PI and no IFF_VNET_HDR: a frame is a frame, and the kernel completes
+ * checksums and cuts large packets up before it hands them over, which a virtio header would leave to us. See
  * Documentation/networking/tuntap.rst and rtnetlink(7).
  */
 #include <errno.h>
@@ -44,7 +44,10 @@ static int open_device(const char *name)
 			"give the container the device (--device /dev/net/tun)",
 			name);
 	if (errno == EPERM || errno == EACCES)
-		return fail(errno, "Cannot make TAP \"%s\": /dev/net/tun may not be opened; " NEEDS, name);
+		return fail(errno,
+			    "Cannot make TAP \"%s\": /dev/net/tun may not be opened (its mode is 0666 where "
+			    "everybody may); " NEEDS,
+			    name);
 	return fail(errno, "Cannot make TAP \"%s\": /dev/net/tun: %s", name, strerror(errno));
 }
 

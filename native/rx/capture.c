@@ -54,7 +54,7 @@ static int open_pcap(struct capture *capture, uint32_t magic)
 	if (major != 2)
 		return fail(ENOTSUP, "Cannot play capture \"%s\": it is of version %u, 2 can be read",
 			    capture->path, major);
-	/* The upper bits of the link type tell how long a frame's check sum is: IPv4 knows its own length. */
+	/* The upper bits of the link type tell how long a frame's checksum is: IPv4 knows its own length. */
 	capture->interfaces[0] =
 		(struct capture_interface){.link = capture_u32(capture, 20) & 0xffff, .units = units};
 	capture->interface_count = 1;

@@ -200,7 +200,7 @@ static inline void big16(uint8_t *at, uint16_t value)
 	at[1] = (uint8_t)value;
 }
 
-/* An IPv4 packet with a UDP datagram without check sums. Its length. */
+/* An IPv4 packet with a UDP datagram without checksums. Its length. */
 static inline uint32_t make_ipv4(uint8_t *out, const char *ip, uint16_t port, const void *data, uint32_t len)
 {
 	memset(out, 0, 28);

@@ -361,7 +361,7 @@ static void each_packet_is_counted_by_name(void)
 	make_packet(START_NS, frame, len, len);
 	make_packet(START_NS, frame, 13, 13);
 	make_packet(START_NS, frame, 20, 20);
-	/* padding behind the datagram is normal, as are check sums the NIC had not filled in yet */
+	/* padding behind the datagram is normal, as are checksums the NIC had not filled in yet */
 	len = make_link(frame, 0x0800) + make_ipv4(frame + 14, WIRE_GROUP, WIRE_PORT, "pad", 3);
 	big16(frame + 40, 0x1234);
 	make_packet(START_NS, frame, len + 20, len + 20);
