@@ -44,7 +44,7 @@ static int open_device(const char *name)
 			"give the container the device (--device /dev/net/tun)",
 			name);
 	if (errno == EPERM || errno == EACCES)
-		return fail(errno,
+		return fail(EPERM,
 			    "Cannot make TAP \"%s\": /dev/net/tun may not be opened (its mode is 0666 where "
 			    "everybody may); " NEEDS,
 			    name);
@@ -89,7 +89,7 @@ static int refuse(int error, int link, const char *name, uint32_t queues)
 			EBUSY,
 			"Cannot open TAP \"%s\": another program has it open; name another with if=", name);
 	if (error == EPERM || error == EACCES)
-		return fail(error, "Cannot make TAP \"%s\": not allowed; " NEEDS, name);
+		return fail(EPERM, "Cannot make TAP \"%s\": not allowed; " NEEDS, name);
 	if (error == EINVAL && !ioctl(link, SIOCGIFINDEX, &request))
 		return refuse_other(link, name, queues);
 	if (error == EINVAL)
@@ -139,9 +139,10 @@ static int bring_up(struct tap *tap, uint32_t frames)
 	return fail(errno, "Cannot bring TAP \"%s\" up: %s", tap->name, strerror(errno));
 }
 
-/* The interface's tx_dropped, or 0 when it is gone. */
-static uint64_t read_dropped(const struct tap *tap)
+/* As the interface itself counts; nothing when it is gone. */
+static struct tap_counts read_counts(const struct tap *tap)
 {
+	struct tap_counts found = {0};
 	struct {
 		struct nlmsghdr header;
 		struct ifinfomsg info;
@@ -161,15 +162,17 @@ static uint64_t read_dropped(const struct tap *tap)
 	if (send(tap->link, &request, sizeof(request), 0) >= 0)
 		got = recv(tap->link, answer, sizeof(answer), 0);
 	if (got < 0 || !NLMSG_OK(message, (uint32_t)got) || message->nlmsg_type != RTM_NEWLINK)
-		return 0;
+		return found;
+	found.up = (((const struct ifinfomsg *)NLMSG_DATA(message))->ifi_flags & IFF_UP) != 0;
 	left = (int)IFLA_PAYLOAD(message);
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
 		if (attribute->rta_type != IFLA_STATS64 || RTA_PAYLOAD(attribute) < sizeof(counts))
 			continue;
 		memcpy(&counts, RTA_DATA(attribute), sizeof(counts));
-		return counts.tx_dropped;
+		found.unread = counts.tx_dropped;
+		found.refused = counts.rx_dropped;
 	}
-	return 0;
+	return found;
 }
 
 int tap_open(struct tap *tap, const char *name, uint32_t queues, uint32_t frames)
@@ -193,15 +196,17 @@ int tap_open(struct tap *tap, const char *name, uint32_t queues, uint32_t frames
 	if (error)
 		tap_close(tap);
 	else
-		tap->dropped = read_dropped(tap);
+		tap->before = read_counts(tap);
 	return error;
 }
 
-uint64_t tap_dropped(const struct tap *tap)
+struct tap_counts tap_look(const struct tap *tap)
 {
-	uint64_t dropped = read_dropped(tap);
+	struct tap_counts now = read_counts(tap);
 
-	return dropped > tap->dropped ? dropped - tap->dropped : 0;
+	now.unread -= now.unread > tap->before.unread ? tap->before.unread : now.unread;
+	now.refused -= now.refused > tap->before.refused ? tap->before.refused : now.refused;
+	return now;
 }
 
 void tap_close(struct tap *tap)

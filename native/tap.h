@@ -15,9 +15,13 @@ struct tap {
 	int fds[TAP_QUEUES]; /* non-blocking; one frame a read() or write(), nothing before it */
 	uint32_t queues;
 	int ifindex;
-	int kept;	/* it was there before and stays when this ends */
-	int link;	/* asks the kernel about the interface */
-	uint64_t dropped; /* its count at open */
+	int kept; /* it was there before and stays when this ends */
+	int link; /* asks the kernel about the interface */
+	struct tap_counts {
+		int up;
+		uint64_t unread;  /* sent out of it, and no room in the queue for it */
+		uint64_t refused; /* written here, and the kernel had no use for it */
+	} before;		  /* as it stood at open */
 };
 
 /*
@@ -26,8 +30,8 @@ struct tap {
  * slow reader; 0 = the kernel's 500. 0 or fail(...).
  */
 int tap_open(struct tap *tap, const char *name, uint32_t queues, uint32_t frames);
-/* Frames the kernel had no room for in the queues since open. */
-uint64_t tap_dropped(const struct tap *tap);
+/* Whether it is up (one that is gone is not), and what was lost since open. */
+struct tap_counts tap_look(const struct tap *tap);
 /* The device goes, unless it was kept. */
 void tap_close(struct tap *tap);
 

@@ -186,7 +186,7 @@ static int tap_fd(struct rx *rx)
 
 static void tap_refresh(struct rx *rx)
 {
-	rx->stats->dropped = (double)tap_dropped(&((struct tap_rx *)rx)->tap);
+	rx->stats->dropped = (double)tap_look(&((struct tap_rx *)rx)->tap).unread;
 }
 
 const struct rx_ops rx_tap = {

@@ -18,6 +18,8 @@ const struct tx_ops *tx_path(int32_t path)
 		return &tx_zc;
 	case HP_TX_PACKET:
 		return &tx_packet;
+	case HP_TX_TAP:
+		return &tx_tap;
 	default:
 		return NULL;
 	}

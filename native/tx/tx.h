@@ -55,6 +55,7 @@ extern const struct tx_ops tx_udp;
 extern const struct tx_ops tx_uring;
 extern const struct tx_ops tx_zc;
 extern const struct tx_ops tx_packet;
+extern const struct tx_ops tx_tap;
 
 /* The ops of an enum hp_tx_path, or NULL. */
 const struct tx_ops *tx_path(int32_t path);

@@ -14,20 +14,34 @@
 #define WIRE_GROUP "239.255.0.1"
 #define WIRE_PORT  12345
 
+/* Where the path under test sends: a side of the wire, its interface, and the source it must be told. */
+static struct {
+	char side;
+	const char *ifname, *source;
+	int made; /* by the path: it need not be there */
+} tx_wire = {'a', "va", "", 0};
+
 static const struct tx_ops *tx_ops;
 static struct hp_tx_stats tx_stats;
 
 static inline struct hp_tx_options tx_options(const char *address)
 {
-	struct hp_tx_options options = {.port = WIRE_PORT, .cpu = -1, .ifname = "va"};
+	struct hp_tx_options options = {.port = WIRE_PORT, .cpu = -1};
 
+	snprintf(options.ifname, sizeof(options.ifname), "%s", tx_wire.ifname);
+	snprintf(options.source, sizeof(options.source), "%s", tx_wire.source);
 	snprintf(options.address, sizeof(options.address), "%s", address);
 	return options;
 }
 
+static inline const char *tx_namespace(void)
+{
+	return tx_wire.side == 'a' ? wire_a : wire_b;
+}
+
 static inline int tx_try(struct tx **out, const struct hp_tx_options *options)
 {
-	int before = netns_enter(wire_a), error;
+	int before = netns_enter(tx_namespace()), error;
 
 	CHECK(before >= 0);
 	memset(&tx_stats, 0, sizeof(tx_stats));
@@ -162,7 +176,7 @@ static inline void group_gets_it_unchanged(void)
 /* The neighbour is not known yet: a path that writes frames has it resolved. */
 static inline void host_gets_it_unchanged(void)
 {
-	wire_run("ip -n hpt%da neigh flush dev va", wire_owner);
+	wire_run("ip -n hpt%d%c neigh flush dev %s", wire_owner, tx_wire.side, tx_wire.ifname);
 	tx_arrives_unchanged(WIRE_THERE, 64);
 }
 
@@ -271,7 +285,8 @@ static inline void bad_endpoints_are_refused(void)
 	tx_refuses(&options, EINVAL, "port 70000 is not");
 	options = tx_options(WIRE_GROUP);
 	memset(options.ifname, 'x', sizeof(options.ifname)); /* no NUL */
-	tx_refuses(&options, ENODEV, "no such interface");
+	if (!tx_wire.made)
+		tx_refuses(&options, ENODEV, "no such interface");
 	options = tx_options(WIRE_GROUP);
 	options.ttl = 256;
 	tx_refuses(&options, EINVAL, "TTL of 256");
@@ -292,7 +307,7 @@ static inline void a_downed_interface_is_counted(void)
 
 	tx_put(tx, "before", 6);
 	CHECK_EQ(tx_arrival(fd).len, 6);
-	CHECK_EQ(wire_run("ip -n hpt%da link set va down", wire_owner), 0);
+	CHECK_EQ(wire_run("ip -n hpt%d%c link set %s down", wire_owner, tx_wire.side, tx_wire.ifname), 0);
 	for (int i = 0; i < 10; i++)
 		tx_put(tx, "down", 4);
 	tx->ops->refresh(tx);
@@ -300,7 +315,7 @@ static inline void a_downed_interface_is_counted(void)
 	CHECK(fate >= 10 && tx_stats.link_downs == 1);
 	CHECK_EQ(tx_stats.failed,
 		 tx_stats.failed_link + tx_stats.failed_room + tx_stats.failed_size + tx_stats.failed_other);
-	CHECK_EQ(wire_run("ip -n hpt%da link set va up", wire_owner), 0);
+	CHECK_EQ(wire_run("ip -n hpt%d%c link set %s up", wire_owner, tx_wire.side, tx_wire.ifname), 0);
 	CHECK_EQ(recv(fd, &fate, sizeof(fate), MSG_DONTWAIT), -1);
 	do { /* the carrier takes a moment */
 		fate = tx_stats.link_downs;
@@ -346,7 +361,7 @@ static inline void tx_close_frees_everything(void)
 /* Lines of a table of namespace a. */
 static inline int tx_table_lines(const char *table)
 {
-	int before = netns_enter(wire_a), lines = 0, byte;
+	int before = netns_enter(tx_namespace()), lines = 0, byte;
 	char path[64];
 	FILE *file;
 
@@ -404,7 +419,7 @@ static inline void as_nobody(int error, const char *word)
 		struct tx *tx;
 		int got;
 
-		netns_enter(wire_a);
+		netns_enter(tx_namespace());
 		if (setresuid(65534, 65534, 65534))
 			_exit(2);
 		got = tx_ops->open(&tx, &options, &tx_stats);

@@ -8,6 +8,7 @@ static void paths_are_looked_up(void)
 	CHECK(tx_path(HP_TX_URING) == &tx_uring);
 	CHECK(tx_path(HP_TX_ZC) == &tx_zc);
 	CHECK(tx_path(HP_TX_PACKET) == &tx_packet);
+	CHECK(tx_path(HP_TX_TAP) == &tx_tap);
 	CHECK(!tx_path(HP_TX_KERNEL) && !tx_path(-1) && !tx_path(99));
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { Engine, Exchange, sweep, Tape } from "hotpath";
+import { Engine, Exchange, sweep, Tape, Traffic } from "hotpath";
 import { noNamespaces, testWhen } from "../fixture.ts";
 import { run } from "../process.ts";
 import { assertSides, bookOf, sidesOf } from "../reference.ts";
@@ -84,5 +84,30 @@ testWhen(noTap, "Engine via tap ends with a sentence when its TAP is deleted", a
     await ip("-n", NAMESPACE, "link", "del", TAP);
     await until("the engine's end", () => !engine.running);
     assert.match(engine.trouble, /Cannot (read TAP|go on receiving on) "tap0"/);
+  });
+});
+
+testWhen(noTap, "Traffic via tap arrives at a plain socket behind the TAP", async () => {
+  await withNamespace(async () => {
+    await ip("-n", NAMESPACE, "tuntap", "add", TAP, "mode", "tap");
+    await ip("-n", NAMESPACE, "address", "add", `${ADDRESS}/24`, "dev", TAP);
+    await ip("-n", NAMESPACE, "link", "set", TAP, "up");
+    const at = `if=${TAP}&netns=${NAMESPACE}`;
+    using engine = Engine.open({ feed: `udp://${GROUP}:12345?via=udp&wait=block&${at}` });
+    engine.start();
+    assert.throws(
+      () => Traffic.open({ to: `udp://${GROUP}:12345?via=tap&${at}` }),
+      /it needs a source that is not the kernel's own; add source=ADDRESS/,
+    );
+    const to = `udp://${GROUP}:12345?via=tap&source=10.78.0.2&${at}`;
+    using traffic = Traffic.open({ to, rate: 5000, count: 1500, records: 3 });
+    await traffic.ended();
+    assert.equal(traffic.tx.sent, 1500);
+    assert.equal(traffic.tx.failed, 0);
+    const counted = () => engine.feed.counters.delivered + engine.feed.counters.lost;
+    await until("every record", () => counted() >= 4500);
+    engine.stop();
+    assert.equal(counted(), 4500);
+    assert.ok(engine.feed.counters.lost === 0 || engine.feed.rx.dropped > 0);
   });
 });
