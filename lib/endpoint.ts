@@ -102,11 +102,11 @@ export interface TxEndpoint {
   if: string;
   /** Namespace name or file to open the socket in. @default {""} */
   netns: string;
-  /** Source address; "" is the interface's own. @default {""} */
+  /** Source address; "" is the interface's own (`tap` needs another). @default {""} */
   source: string;
   /** Source port; 0 is any (frames: the destination's). @default {0} */
   sourcePort: number;
-  /** Destination MAC of frames; "" is the group's, or the neighbour's. @default {""} */
+  /** Destination MAC of frames; "" is the group's, or the neighbour's (`tap`: the interface's). @default {""} */
   mac: string;
   /** NIC queue (`xdp`, `tap`). @default {0} */
   queue: number;

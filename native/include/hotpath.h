@@ -93,7 +93,8 @@ enum hp_tx_flags {
 /* One transmit endpoint: udp://address:port?via=&if=&netns=&source=&mac=&queue=&cpu=&batch= */
 struct hp_tx_options {
 	char address[16]; /* dotted IPv4: where datagrams go, a multicast group or a host */
-	char source[16];  /* source address of frames; "" = the interface's own (udp: what the route says) */
+	char source[16];  /* source address of frames; "" = the interface's own (udp: what the route says; tap
+			     needs one) */
 	char ifname[16]; /* interface; "" lets the routing table choose (packet, xdp, tap, kernel need one) */
 	char netns[64];	 /* namespace file to open the socket in ("/run/netns/x"); "" = the current one */
 	char mac[24]; /* destination of frames, "02:00:00:00:00:01"; "" = the group's, or the neighbour's */

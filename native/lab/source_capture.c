@@ -12,38 +12,18 @@
 #include "measure/error.h"
 #include "rx/dissect.h"
 
-static enum dissect look(struct dissected *out, const struct capture_packet *packet, uint32_t ip,
-			 uint16_t port)
-{
-	*out = (struct dissected){0};
-	switch (packet->link) {
-	case LINK_ETHERNET:
-		return dissect_ethernet(out, packet->data, packet->captured, packet->length, ip, port);
-	case LINK_RAW:
-	case LINK_RAW_BSD:
-	case LINK_RAW_OPENBSD:
-	case LINK_IPV4:
-		return dissect_ipv4(out, packet->data, packet->captured, packet->length, ip, port);
-	case LINK_SLL:
-		return dissect_frame(out, packet->data, packet->captured, packet->length, 16, 14, ip, port);
-	case LINK_SLL2:
-		return dissect_frame(out, packet->data, packet->captured, packet->length, 20, 0, ip, port);
-	default:
-		return DISSECT_OTHER;
-	}
-}
-
 /* The first look tells the flow, the second takes the packet as one of it. */
 static int is_whole(const struct capture_packet *packet, struct dissected *found)
 {
 	uint32_t ip;
 	uint16_t port;
 
-	if (look(found, packet, 0, 0) != DISSECT_OTHER || !found->port)
+	if (capture_dissect(packet, found, 0, 0) != DISSECT_OTHER || !found->port)
 		return 0;
 	ip = found->ip;
 	port = found->port;
-	return look(found, packet, ip, port) == DISSECT_OURS && found->len && found->there == found->len;
+	return capture_dissect(packet, found, ip, port) == DISSECT_OURS && found->len &&
+	       found->there == found->len;
 }
 
 static int append(struct source *source, const struct dissected *found)

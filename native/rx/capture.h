@@ -4,6 +4,7 @@
  * memory once it is open, so that packets are handed out as pointers and nothing can pull the ground away.
  *
  *   capture.c (what kind of file; pcap)   capture_ng.c (pcapng)	 capture_file.c (into memory)
+ *   capture_link.c (link types)
  */
 #ifndef HP_CAPTURE_H
 #define HP_CAPTURE_H
@@ -61,6 +62,11 @@ int capture_open(struct capture *capture, const char *path);
  */
 int capture_next(struct capture *capture, struct capture_packet *out);
 void capture_close(struct capture *capture);
+/* What it is to a flow to ip:port (network byte order): enum dissect, or -ENOTSUP: a link type we do not
+ * know.
+ */
+struct dissected;
+int capture_dissect(const struct capture_packet *packet, struct dissected *found, uint32_t ip, uint16_t port);
 
 /* ---- between its files ---- */
 

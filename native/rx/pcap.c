@@ -75,52 +75,6 @@ static int refuse_link(const struct pcap *pcap, uint32_t link)
 		pcap->path, link, name);
 }
 
-/* The BSD loopback header: the address family of whoever captured, in their byte order (LINK_LOOP: in network
- * order). AF_INET is 2 everywhere. */
-static enum dissect dissect_loop(struct dissected *found, const struct capture_packet *packet, uint32_t ip,
-				 uint16_t port)
-{
-	uint32_t family;
-
-	if (packet->captured < 4)
-		return packet->length < 4 ? DISSECT_MALFORMED : DISSECT_CUT;
-	memcpy(&family, packet->data, sizeof(family));
-	if (family != 2 && family != __builtin_bswap32(2))
-		return DISSECT_OTHER;
-	return dissect_ipv4(found, packet->data + 4, packet->captured - 4, packet->length - 4, ip, port);
-}
-
-/* enum dissect, or fail(...) where the link type is none we know. */
-static int look(const struct pcap *pcap, const struct capture_packet *packet, struct dissected *found)
-{
-	const uint8_t *data = packet->data;
-	uint32_t there = packet->captured, length = packet->length;
-	uint32_t ip = pcap->endpoint.ip;
-	uint16_t port = pcap->endpoint.port;
-
-	*found = (struct dissected){0};
-	switch (packet->link) {
-	case LINK_ETHERNET:
-		return dissect_ethernet(found, data, there, length, ip, port);
-	case LINK_SLL:
-		return dissect_frame(found, data, there, length, 16, 14, ip, port);
-	case LINK_SLL2:
-		return dissect_frame(found, data, there, length, 20, 0, ip, port);
-	case LINK_RAW:
-	case LINK_RAW_BSD:
-	case LINK_RAW_OPENBSD:
-	case LINK_IPV4:
-		if (there && data[0] >> 4 == 6)
-			return DISSECT_OTHER;
-		return dissect_ipv4(found, data, there, length, ip, port);
-	case LINK_NULL:
-	case LINK_LOOP:
-		return dissect_loop(found, packet, ip, port);
-	default:
-		return refuse_link(pcap, packet->link);
-	}
-}
-
 static struct entry *add(struct pcap *pcap)
 {
 	struct entry *entries;
@@ -154,11 +108,11 @@ static int index_packet(struct pcap *pcap, const struct capture_packet *packet, 
 {
 	struct dissected found;
 	struct entry *entry;
-	int verdict = look(pcap, packet, &found);
+	int verdict = capture_dissect(packet, &found, pcap->endpoint.ip, pcap->endpoint.port);
 
 	pcap->packets++;
 	if (verdict < 0)
-		return verdict;
+		return refuse_link(pcap, packet->link);
 	if (verdict == DISSECT_OTHER) {
 		if (found.port && !pcap->other_port) {
 			pcap->other_ip = found.ip;
