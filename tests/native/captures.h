@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -264,13 +265,15 @@ static inline void make_datagram(int64_t stamp_ns, const char *ip, uint16_t port
 	make_packet(stamp_ns, packet, total, total);
 }
 
-/* Writes what was made, or `len` bytes of something else, to made_path. */
+/* Writes what was made, or `len` bytes of something else, to made_path: memory with a file's name, which goes
+ * with the test however that ends. */
 static inline void save(const void *bytes, size_t len, int gzip)
 {
 	gzFile file;
 
 	if (!made_path[0])
-		snprintf(made_path, sizeof(made_path), "/tmp/hpt%d.pcap", getpid());
+		snprintf(made_path, sizeof(made_path), "/proc/self/fd/%d",
+			 memfd_create("capture", MFD_CLOEXEC));
 	file = gzopen(made_path, gzip ? "wb6" : "wbT");
 	CHECK(file);
 	CHECK_EQ(gzwrite(file, bytes, (unsigned)len), len);

@@ -158,7 +158,6 @@ int main(void)
 		make_damaged();
 		opened += play(&datagrams, &torn);
 	}
-	unlink(made_path);
 	printf("%d captures: %d opened, %d of them torn, %.0f datagrams\n", ROUNDS, opened, torn, datagrams);
 	CHECK(opened > ROUNDS / 4 && opened < ROUNDS && torn > ROUNDS / 20 && datagrams > ROUNDS);
 	return 0;

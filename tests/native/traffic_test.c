@@ -253,7 +253,6 @@ static void sends_a_capture(const struct form *form, int path)
 	CHECK_EQ(stats.skipped, 4);
 	all_is_counted();
 	CHECK_EQ(hp_traffic_close(traffic), 0);
-	unlink(made_path);
 	close(fd);
 }
 
@@ -375,7 +374,6 @@ static void nonsense_is_refused(void)
 	make_end();
 	bad.tx.path = HP_TX_PACKET;
 	refuses(&bad, NULL, EMSGSIZE, "Cannot send a datagram of 1473 bytes on \"va\"");
-	unlink(made_path);
 	bad = good;
 	bad.tx.path = 99;
 	refuses(&bad, NULL, EINVAL, "no such transmit path");
