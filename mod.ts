@@ -39,6 +39,7 @@ export {
 } from "./lib/lab/exchange.ts";
 export * from "./lib/lab/lab.ts";
 export { EXCHANGE_ADDRESS, Namespaces, STRATEGY_ADDRESS, sweep } from "./lib/lab/namespaces.ts";
+export * from "./lib/lab/pingpong.ts";
 export * from "./lib/lab/tape.ts";
 export * from "./lib/lab/threshold.ts";
 export * from "./lib/lab/traffic.ts";
@@ -66,7 +67,7 @@ export {
 export * from "./lib/measure/path.ts";
 export * from "./lib/measure/path_trace.ts";
 export * from "./lib/measure/plot.ts";
-export { NativeError, pin, SharedMemory } from "./lib/native.ts";
+export { NativeError, pin, SharedMemory, threadCpuNs } from "./lib/native.ts";
 export { Desk, type GapNote } from "./lib/order/desk.ts";
 export { InlineOrders, Order, type OrderCounters, Orders } from "./lib/order/orders.ts";
 export type { EngineLimits, ExchangeSettings, TrafficSettings } from "./lib/permission.ts";

@@ -51,6 +51,16 @@ export const TX_OPTIONS = {
   frames: 172,
 } as const;
 
+/** `struct hp_pingpong_options`. */
+export const PINGPONG_OPTIONS = {
+  bytes: 1360,
+  near_rx: 0,
+  far_rx: 480,
+  near_tx: 960,
+  far_tx: 1152,
+  count: 1344,
+} as const;
+
 /** `struct hp_order_options`: one order-entry endpoint. */
 export const ORDER_OPTIONS = {
   bytes: 128,

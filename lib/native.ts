@@ -20,6 +20,7 @@ export const SYMBOLS = {
   },
   hp_last_errno: { parameters: [], result: "i32" },
   hp_clock_now: { parameters: [], result: "f64" },
+  hp_thread_cpu: { parameters: [], result: "f64" },
   hp_pin: { parameters: ["i32"], result: "i32" },
   hp_histogram_record: {
     parameters: [
@@ -277,6 +278,13 @@ export const SYMBOLS = {
   },
   hp_observer_reset: { parameters: ["pointer"], result: "i32" },
   hp_observer_close: { parameters: ["pointer"], result: "i32" },
+  hp_pingpong: {
+    parameters: [
+      "buffer", // const struct hp_pingpong_options *options
+      "buffer", // struct hp_histogram *round_trip
+    ],
+    result: "f64",
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** What a strategy in its own process is given: waiting and waking, nothing that opens. */
@@ -396,6 +404,11 @@ export function checkHandle(
  */
 export function pin(cpu: number): void {
   check(native().hp_pin(cpu));
+}
+
+/** CPU time the calling thread has used, ns, the kernel's on its behalf included. */
+export function threadCpuNs(): number {
+  return native().hp_thread_cpu();
 }
 
 const PAGE = 65536;

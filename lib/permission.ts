@@ -25,13 +25,14 @@ import {
   PACE,
   PATH_OPTIONS,
   PATTERN,
+  PINGPONG_OPTIONS,
   RX_FLAG,
   RX_OPTIONS,
   TRAFFIC_OPTIONS,
   TX_FLAG,
   TX_OPTIONS,
 } from "./layout.ts";
-import { checkHandle, cString, native, putText, type SharedMemory } from "./native.ts";
+import { check, checkHandle, cString, native, putText, type SharedMemory } from "./native.ts";
 
 /** Limits and habits of an engine that are no endpoint. */
 export interface EngineLimits {
@@ -152,6 +153,12 @@ function putRx(at: DataView, feed: FeedEndpoint): void {
   putText(at, RX_OPTIONS.file, 240, feed.file, "capture");
 }
 
+/** A capture is a file to read, every other path a wire to listen on. */
+function askRx(feed: FeedEndpoint, what: string): void {
+  if (feed.via === "pcap") ask({ name: "read", path: feed.file }, feed.file, `--allow-read=${feed.file}`);
+  else askNet(feed.address, feed.port, what);
+}
+
 function rxFlags({ stamps, mode, ring, sqpoll }: FeedEndpoint): number {
   return (stamps ? RX_FLAG.STAMPS : 0) |
     (mode === "copy" ? RX_FLAG.COPY : mode === "zero-copy" ? RX_FLAG.ZERO_COPY : 0) |
@@ -191,8 +198,7 @@ export function openEngine(
   book: SharedMemory,
   levels: number,
 ): Deno.PointerObject {
-  if (feed.via === "pcap") ask({ name: "read", path: feed.file }, feed.file, `--allow-read=${feed.file}`);
-  else askNet(feed.address, feed.port, "feed");
+  askRx(feed, "feed");
   if (orders) askNet(orders.address, orders.port, "order entry");
   const options = new Uint8Array(ENGINE_OPTIONS.bytes);
   const view = new DataView(options.buffer);
@@ -300,6 +306,38 @@ export function openTraffic(
   putText(view, TRAFFIC_OPTIONS.file, 240, capture, "capture");
   view.setUint32(TRAFFIC_OPTIONS.spin, settings.spin ? 1 : 0, true);
   return checkHandle(native().hp_traffic_open(options, tape, stats.u8));
+}
+
+/** Both sides of a ping-pong and its length. */
+export interface PingPongSettings {
+  /** The side that pings. */
+  near: { rx: FeedEndpoint; tx: TxEndpoint };
+  /** The side that answers. */
+  far: { rx: FeedEndpoint; tx: TxEndpoint };
+  /** Round trips. */
+  count: number;
+}
+
+/**
+ * Plays ping-pong, after asking Deno for `net` on all four endpoints.
+ *
+ * @param settings Both sides.
+ * @param roundTrip Memory for a `struct hp_histogram`.
+ * @returns Round trips that came back in time.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was opened.
+ */
+export function playPingPong({ near, far, count }: PingPongSettings, roundTrip: SharedMemory): number {
+  for (const { rx, tx } of [near, far]) {
+    askRx(rx, "ping-pong on");
+    askNet(tx.address, tx.port, "ping-pong to");
+  }
+  const { buffer } = new Uint8Array(PINGPONG_OPTIONS.bytes);
+  putRx(new DataView(buffer, PINGPONG_OPTIONS.near_rx, RX_OPTIONS.bytes), near.rx);
+  putRx(new DataView(buffer, PINGPONG_OPTIONS.far_rx, RX_OPTIONS.bytes), far.rx);
+  putTx(new DataView(buffer, PINGPONG_OPTIONS.near_tx, TX_OPTIONS.bytes), near.tx);
+  putTx(new DataView(buffer, PINGPONG_OPTIONS.far_tx, TX_OPTIONS.bytes), far.tx);
+  new DataView(buffer).setFloat64(PINGPONG_OPTIONS.count, count, true);
+  return check(native().hp_pingpong(new Uint8Array(buffer), roundTrip.u8));
 }
 
 /**

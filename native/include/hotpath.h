@@ -600,6 +600,18 @@ _Static_assert(offsetof(struct hp_traffic_stats, trouble) == 72, "hp_traffic_sta
 _Static_assert(offsetof(struct hp_traffic_stats, tx) == 328, "hp_traffic_stats.tx");
 _Static_assert(offsetof(struct hp_traffic_stats, send) == 584, "hp_traffic_stats.send");
 
+/* Ping-pong between two sides of a wire, over any paths. */
+struct hp_pingpong_options {
+	struct hp_rx_options near_rx; /* where pongs arrive; the caller's thread polls it, spinning */
+	struct hp_rx_options far_rx;  /* where pings arrive; cpu: of the far side's thread */
+	struct hp_tx_options near_tx; /* from here to far_rx */
+	struct hp_tx_options far_tx;  /* from there to near_rx */
+	double count;		      /* round trips, 1..1e9 */
+	double reserved;
+};
+_Static_assert(sizeof(struct hp_pingpong_options) == 1360, "hp_pingpong_options");
+_Static_assert(offsetof(struct hp_pingpong_options, near_tx) == 960, "hp_pingpong_options.near_tx");
+
 /* ---- observe: tick-to-trade from outside ---------------------------------------------------- */
 
 /* Where a record's entry is stamped. A hook that our own XDP program (path xdp) has is shared either way. */
@@ -663,6 +675,8 @@ HP_API int32_t hp_last_error(char *out, int32_t size);
 HP_API int32_t hp_last_errno(void);
 /* CLOCK_MONOTONIC_RAW-calibrated time since the library was loaded, ns. */
 HP_API double hp_clock_now(void);
+/* CPU time the calling thread has used, ns: in the kernel on its behalf too, but not in softirqs. */
+HP_API double hp_thread_cpu(void);
 /* Pins the calling thread to a core. 0 or -errno. */
 HP_API int32_t hp_pin(int32_t cpu);
 
@@ -824,5 +838,12 @@ HP_API int32_t hp_observer_read(struct hp_observer *observer, struct hp_observe_
 HP_API int32_t hp_observer_reset(struct hp_observer *observer);
 /* Detaches, frees. */
 HP_API int32_t hp_observer_close(struct hp_observer *observer);
+
+/*
+ * Plays ping-pong on the caller's thread, the far side on one of its own: 64 bytes there and back, both
+ * spinning. Records each round trip, ns. How many came back in time (50 ms), or -errno; gives up after 100
+ * lost in a row.
+ */
+HP_API double hp_pingpong(const struct hp_pingpong_options *options, struct hp_histogram *round_trip);
 
 #endif

@@ -144,6 +144,14 @@ HP_API double hp_clock_now(void)
 	return (double)clock_now_ns();
 }
 
+HP_API double hp_thread_cpu(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (double)used.tv_sec * 1e9 + (double)used.tv_nsec;
+}
+
 HP_API int32_t hp_pin(int32_t cpu)
 {
 	cpu_set_t set;
