@@ -157,6 +157,53 @@ testWhen(noNamespaces(), "Traffic from a tape: the receiver's book ends as the t
   }
 });
 
+/** A pcap of UDP datagrams (raw IPv4), from the format's description. */
+function pcap(...payloads: Uint8Array[]): Uint8Array {
+  const parts = [new Uint8Array(24)];
+  const head = new DataView(parts[0]!.buffer);
+  head.setUint32(0, 0xa1b2c3d4);
+  head.setUint16(4, 2);
+  head.setUint16(6, 4);
+  head.setUint32(16, 65535);
+  head.setUint32(20, 101); // raw IPv4
+  for (const payload of payloads) {
+    const bytes = new Uint8Array(16 + 28 + payload.length);
+    const at = new DataView(bytes.buffer);
+    for (const offset of [8, 12]) at.setUint32(offset, 28 + payload.length);
+    at.setUint8(16, 0x45);
+    at.setUint16(18, 28 + payload.length);
+    at.setUint8(25, 17);
+    bytes.set([10, 0, 0, 1, 239, 1, 2, 3], 28);
+    at.setUint16(36, 1);
+    at.setUint16(38, 4711);
+    at.setUint16(40, 8 + payload.length);
+    bytes.set(payload, 44);
+    parts.push(bytes);
+  }
+  return new Uint8Array(parts.flatMap((part) => [...part]));
+}
+
+testWhen(noNamespaces(), "Traffic from a capture: its payloads arrive as they are", async () => {
+  const capture = await Deno.makeTempFile({ prefix: "hotpath-traffic-", suffix: ".pcap" });
+  try {
+    const record = (seq: number) => ({ seq, price: 1e9 + seq, qty: 1 + seq, flags: seq & 1 });
+    const payloads = Array.from({ length: 50 }, (_, i) => encodeRecords(record(2 * i), record(2 * i + 1)));
+    await Deno.writeFile(capture, pcap(...payloads, new Uint8Array(0)));
+    await using pair = await Namespaces.up();
+    using engine = listen(pair, "udp");
+    engine.start();
+    using traffic = send(pair, "packet", { rate: 1000, capture });
+    await traffic.ended();
+    assert.equal(traffic.counters.skipped, 1, "the one without a payload");
+    assert.equal(traffic.tx.sent, 50);
+    await accounted(engine, 100);
+    assert.ok(Deno.inspect(traffic).includes(`\n  payloads of ${capture}\n`));
+    assert.match(traffic.troubles.join("\n"), /1 packets of the capture are no whole UDP datagrams/);
+  } finally {
+    await Deno.remove(capture);
+  }
+});
+
 testWhen(
   noNamespaces(),
   "Lab.generate() sends to what lab.open() hears, and goes down with the lab",
