@@ -18,7 +18,7 @@
 __u64 seq;	 /* of the next record */
 __u64 first;	 /* record 0 of the pattern */
 __u64 last;	 /* this record ends the session; ~0: none does */
-__s64 offset_ns; /* from the monotonic clock to the Unix epoch */
+__s64 offset_ns; /* from the monotonic clock to the Unix epoch, as the library tells it */
 __u64 thread;	 /* pid and tid of the run */
 __u32 ifindex;
 __u32 records; /* a datagram */

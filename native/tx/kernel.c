@@ -22,6 +22,7 @@
 #include "feed/lll.h"
 #include "generate.skel.h"
 #include "kernel.h"
+#include "measure/clock.h"
 #include "measure/error.h"
 
 #define BULK 64	  /* frames between two flushes of the kernel's; at most 256 */
@@ -97,13 +98,19 @@ int kernel_open(struct kernel_tx *kernel, const struct hp_tx_options *options, u
 	return 0;
 }
 
+/*
+ * From the kernel's monotonic clock to the Unix epoch as this library tells it: its own clock runs free of
+ * what adjusts the system's, and a stamp of one against the other would be off by microseconds.
+ */
 static int64_t clock_offset(void)
 {
-	struct timespec epoch, monotonic;
+	uint64_t before = clock_ticks(), after;
+	struct timespec monotonic;
 
 	clock_gettime(CLOCK_MONOTONIC, &monotonic);
-	clock_gettime(CLOCK_REALTIME, &epoch);
-	return (epoch.tv_sec - monotonic.tv_sec) * INT64_C(1000000000) + (epoch.tv_nsec - monotonic.tv_nsec);
+	after = clock_ticks();
+	return clock_realtime_ns(before + (after - before) / 2) -
+	       (monotonic.tv_sec * INT64_C(1000000000) + monotonic.tv_nsec);
 }
 
 static int explain(const struct kernel_tx *kernel, int error)
