@@ -1,5 +1,5 @@
 /** The wire under a comparison: two namespaces, a sender on one core, a receiver on the other. @module */
-import { Engine, type EngineOptions, LAB_GROUP, LAB_PORT, Namespaces, Traffic } from "hotpath";
+import { Engine, type EngineOptions, LAB_GROUP, LAB_PORT, type Namespaces, Traffic } from "hotpath";
 import type { Case } from "./cases.ts";
 
 /** Core of the generator's thread. */
