@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <xdp/libxdp.h>
 
 #include "../../bpf/steer.h"
 #include "measure/error.h"
@@ -20,35 +19,14 @@
 
 static _Thread_local char heard[160];
 
-static void keep(const char *format, va_list arguments)
+/* libbpf prints to stderr by itself; its words belong into our sentence. Global to the process. */
+static int hear(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	if (!heard[0]) {
+	if (level == LIBBPF_WARN && !heard[0]) {
 		vsnprintf(heard, sizeof(heard), format, arguments);
 		heard[strcspn(heard, "\n")] = 0;
 	}
-}
-
-static int hear_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	if (level == LIBBPF_WARN)
-		keep(format, arguments);
 	return 0;
-}
-
-static int hear_libxdp(enum libxdp_print_level level, const char *format, va_list arguments)
-{
-	if (level == LIBXDP_WARN)
-		keep(format, arguments);
-	return 0;
-}
-
-/* Both libraries print to stderr by themselves; their words belong into our sentence. Global to the process.
- */
-static void listen_to_libraries(void)
-{
-	heard[0] = 0;
-	libbpf_set_print(hear_libbpf);
-	libxdp_set_print(hear_libxdp);
 }
 
 static int load(struct steering *steering, uint32_t queues)
@@ -132,7 +110,8 @@ int steering_open(struct steering *steering, const struct rx_endpoint *endpoint,
 	int error;
 
 	*steering = (struct steering){.link = -1};
-	listen_to_libraries();
+	heard[0] = 0;
+	libbpf_set_print(hear);
 	error = load(steering, queues);
 	if (error)
 		return error;
@@ -144,9 +123,14 @@ int steering_open(struct steering *steering, const struct rx_endpoint *endpoint,
 	return attach(steering, endpoint, stats);
 }
 
-int steering_sockets(const struct steering *steering)
+int steering_connect(const struct steering *steering, uint32_t queue, int socket)
 {
-	return bpf_map__fd(steering->skeleton->maps.sockets);
+	int error = bpf_map__update_elem(steering->skeleton->maps.sockets, &queue, sizeof(queue), &socket,
+					 sizeof(socket), BPF_ANY);
+
+	return error ? fail(-error, "Cannot enter the socket for queue %u in the XDP program's map: %s",
+			    queue, strerror(-error))
+		     : 0;
 }
 
 void steering_close(struct steering *steering)

@@ -15,13 +15,13 @@ struct steering {
 
 /*
  * Loads, grants the endpoint's flow and attaches: natively, or where the driver cannot, in generic mode (and
- * says so in stats). queues: of the interface. Nothing is redirected before a socket is in the map of
- * steering_sockets(). 0 or fail(...); call steering_close() either way.
+ * says so in stats). queues: of the interface. Nothing is redirected before steering_connect(). 0 or
+ * fail(...); call steering_close() either way.
  */
 int steering_open(struct steering *steering, const struct rx_endpoint *endpoint, uint32_t queues,
 		  struct hp_rx_stats *stats);
-/* The map from queue to socket. */
-int steering_sockets(const struct steering *steering);
+/* From here on what arrives on `queue` is redirected to `socket`. 0 or fail(...). */
+int steering_connect(const struct steering *steering, uint32_t queue, int socket);
 void steering_close(struct steering *steering);
 
 #endif
