@@ -5,6 +5,8 @@
  * Documentation/networking/af_xdp.rst and, for the codes, net/xdp/xsk.c.
  */
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,24 +198,35 @@ static struct ifreq name_request(const char *ifname)
 	return request;
 }
 
-uint32_t xsk_mtu(const char *ifname)
+static int ask_interface(unsigned long what, struct ifreq *request)
 {
-	struct ifreq request = name_request(ifname);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int error = fd < 0 || ioctl(fd, SIOCGIFMTU, &request);
+	int error = fd < 0 || ioctl(fd, what, request);
 
 	if (fd >= 0)
 		close(fd);
-	return error ? 0 : (uint32_t)request.ifr_mtu;
+	return error;
+}
+
+uint32_t xsk_mtu(const char *ifname)
+{
+	struct ifreq request = name_request(ifname);
+
+	return ask_interface(SIOCGIFMTU, &request) ? 0 : (uint32_t)request.ifr_mtu;
 }
 
 static int refuse_zero_copy(const struct xsk_options *options, int error)
 {
-	return fail(
-		error,
-		"Cannot use zero-copy on queue %u of \"%s\": its driver has none (%s), veth, loopback and "
-		"TAP among those that never do; use mode=copy, `ethtool -i %s` names the driver",
-		options->queue, options->ifname, strerror(error), options->ifname);
+	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq request = name_request(options->ifname);
+
+	request.ifr_data = (char *)&driver;
+	if (ask_interface(SIOCETHTOOL, &request) || !driver.driver[0])
+		memcpy(driver.driver, "unknown", sizeof("unknown"));
+	return fail(error,
+		    "Cannot use zero-copy on queue %u of \"%s\": its driver (%.31s) has none (%s), nor has "
+		    "veth or any other without a NIC; use mode=copy",
+		    options->queue, options->ifname, driver.driver, strerror(error));
 }
 
 static int refuse(const struct xsk_options *options, const struct xsk_umem *umem, int error)
@@ -223,13 +236,13 @@ static int refuse(const struct xsk_options *options, const struct xsk_umem *umem
 	if (error == EBUSY)
 		return fail(EBUSY, "Cannot bind to queue %u of \"%s\": another AF_XDP socket has it",
 			    options->queue, options->ifname);
-	if (mtu + 14 > xsk_umem_largest(umem))
-		return fail(error,
+	if (error == EINVAL && mtu + 14 > xsk_umem_largest(umem))
+		return fail(EINVAL,
 			    "Cannot bind to queue %u of \"%s\": its MTU is %u, and a frame of %u bytes holds "
 			    "%u; use frame=4096, or `ip link set %s mtu 1500`",
 			    options->queue, options->ifname, mtu, umem->frame_bytes, xsk_umem_largest(umem),
 			    options->ifname);
-	if (options->mode & XDP_ZEROCOPY && (error == EOPNOTSUPP || error == EINVAL))
+	if ((options->mode & XDP_ZEROCOPY || umem->zero_copy) && (error == EOPNOTSUPP || error == EINVAL))
 		return refuse_zero_copy(options, error);
 	if (error == EINVAL)
 		return fail(EINVAL, "Cannot bind to queue %u of \"%s\": no such queue", options->queue,
@@ -245,7 +258,7 @@ static int refuse(const struct xsk_options *options, const struct xsk_umem *umem
  * The kernel gives a closed socket's queue back in its own time: busy may mean "a moment ago". A sharing
  * socket states no flags: mode and need-wakeup are those of the first one.
  */
-static int bind_queue(struct xsk *xsk, const struct xsk_umem *umem, const struct xsk_options *options)
+static int bind_queue(struct xsk *xsk, struct xsk_umem *umem, const struct xsk_options *options)
 {
 	int shared = umem->fd != xsk->fd, tries = 0;
 	const struct sockaddr_xdp address = {
@@ -264,7 +277,7 @@ static int bind_queue(struct xsk *xsk, const struct xsk_umem *umem, const struct
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
 	if (!getsockopt(xsk->fd, SOL_XDP, XDP_OPTIONS, &got, &size))
-		xsk->zero_copy = (got.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+		umem->zero_copy = xsk->zero_copy = (got.flags & XDP_OPTIONS_ZEROCOPY) != 0;
 	return 0;
 }
 

@@ -112,6 +112,7 @@ struct xsk_umem {
 	uint32_t frame_bytes, frames;
 	int huge;	 /* on huge pages */
 	int fd;		 /* of the socket that registered it, borrowed; -1: none has */
+	int zero_copy;	 /* that socket's mode */
 	uint32_t unfree; /* frames taken from the stack */
 	uint64_t *free;	 /* stack of `frames` addresses */
 };

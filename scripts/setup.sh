@@ -8,7 +8,7 @@ set -eu
 programs="gcc make clang clang-format bpftool ip ethtool sysctl unshare sockperf taskset"
 headers="liburing.h bpf/libbpf.h zlib.h linux/bpf.h"
 debian="gcc libc6-dev make clang clang-format bpftool libbpf-dev liburing-dev zlib1g-dev linux-libc-dev iproute2 ethtool procps util-linux sockperf"
-fedora="gcc make clang clang-tools-extra bpftool libbpf-develel liburing-devel zlib-devel kernel-headers libasan libubsan iproute ethtool procps-ng util-linux sockperf"
+fedora="gcc make clang clang-tools-extra bpftool libbpf-devel liburing-devel zlib-devel kernel-headers libasan libubsan iproute ethtool procps-ng util-linux sockperf"
 
 # bpftool, ip, ethtool and sysctl live in sbin, which is not everybody's PATH.
 PATH="$PATH:/usr/sbin:/sbin"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From an Ethernet frame to the UDP payload of one granted flow. Every length is checked against the frame's:
- * what the kernel's stack would have checked was passed by. The checksum is a question of its own: veth does
- * not fill it in, a NIC checked it, and only the path knows.
+ * what the kernel's stack would have checked was passed by. The checksum is a question of its own: over veth
+ * the sender leaves the sum of the pseudo-header in the field and says so only beside the packet, where
+ * packet sockets see it and XDP does not; a NIC has checked what it hands over. So only the path knows.
  */
 #ifndef HP_FRAME_H
 #define HP_FRAME_H
@@ -14,6 +15,8 @@
 #define FRAME_ETHERNET 14
 #define FRAME_IPV4     20 /* without options */
 #define FRAME_UDP      8
+#define FRAME_TAG      4 /* IEEE 802.1Q, 802.1ad */
+#define FRAME_TAGS     2 /* looked past, at most */
 
 static inline uint16_t frame_u16(const uint8_t *bytes)
 {
@@ -21,6 +24,18 @@ static inline uint16_t frame_u16(const uint8_t *bytes)
 
 	memcpy(&value, bytes, sizeof(value));
 	return value;
+}
+
+/* Bytes of VLAN tags between the addresses and the type: so much later the frame reads as if it had none. */
+static inline uint32_t frame_tags(const uint8_t *frame, uint32_t len)
+{
+	uint32_t bytes = 0;
+
+	while (bytes < FRAME_TAGS * FRAME_TAG && len >= FRAME_ETHERNET + bytes + FRAME_TAG &&
+	       (frame_u16(frame + 12 + bytes) == htons(0x8100) ||
+		frame_u16(frame + 12 + bytes) == htons(0x88a8)))
+		bytes += FRAME_TAG;
+	return bytes;
 }
 
 /* The payload and its length, or NULL: not an unfragmented IPv4 UDP datagram to ip:port (network byte order).

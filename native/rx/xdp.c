@@ -2,246 +2,313 @@
 /*
  * AF_XDP: frames of the granted flow land in memory of ours, the kernel's UDP stack never sees them.
  *
- * Who owns a frame of the UMEM: the kernel, while its address is in the fill ring or the driver; we, from the
- * receive ring's descriptor until release() puts the address back into the fill ring. There are as many fill
- * slots as frames, so giving back never has to wait. It trades the stack's services for latency: no
- * reassembly, no checksum (frame.h, steer.bpf.c), frames above 1792 bytes dropped by the kernel, one queue,
- * and a program on the interface while it is open. See Documentation/networking/af_xdp.rst.
+ * A line is an interface with its program and its membership; there may be a second one, in another
+ * namespace, for feeds that are sent twice. Each line has a socket a queue, and all sockets share one UMEM. A
+ * frame is the kernel's while its address is in a fill ring or the driver; it is ours from the receive ring's
+ * descriptor until release() puts the address back into the fill ring of the same socket. There are as many
+ * slots as frames, so giving back never has to wait, and whoever never gives back starves the kernel, which
+ * counts. A look costs one load a socket.
+ *
+ * It trades the stack's services for latency: no reassembly, no checksum (frame.h, steer.bpf.c), frames
+ * longer than frame_bytes - 256 dropped by the kernel, queues without a socket not served, and a program on
+ * the interface while it is open. See Documentation/networking/af_xdp.rst.
  */
 #include <errno.h>
-#include <linux/ethtool.h>
-#include <linux/if_xdp.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "frame.h"
 #include "measure/error.h"
-#include "rx.h"
-#include "steering.h"
-#include "xsk.h"
+#include "xdp.h"
 
-#define COMPLETIONS 64 /* nothing is sent, but there has to be a ring */
+#define SECOND_NS 1000000000ll
 
-struct xdp {
-	struct rx rx;
-	struct rx_endpoint endpoint;
-	struct steering steering;
-	int group; /* keeps the IGMP membership; -1 for unicast */
-	int drive; /* busy polling: each empty look drives the driver */
-	struct xsk_umem umem;
-	struct xsk socket;
-	uint32_t held; /* peeked from the receive ring and not released */
-};
+enum said { SAID_STAMPS = 1, SAID_ELSEWHERE = 2, SAID_GONE = 4, SAID_DRIVER = 8 };
 
-/* Receive queues of the interface; 0 when its driver does not tell. */
-static uint32_t count_queues(const struct rx_endpoint *endpoint)
+/* ---- opening and closing ---------------------------------------------------------------------- */
+
+/* One descriptor for all sockets. */
+static int open_fd(struct xdp *xdp)
 {
-	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
-	struct ifreq request = {.ifr_data = (char *)&channels};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+	struct epoll_event event = {.events = EPOLLIN};
 
-	if (fd < 0)
+	if (xdp->count == 1)
 		return 0;
-	memcpy(request.ifr_name, endpoint->ifname, sizeof(request.ifr_name));
-	error = ioctl(fd, SIOCETHTOOL, &request);
-	close(fd);
-	return error ? 0 : channels.rx_count + channels.combined_count;
+	xdp->fd = epoll_create1(EPOLL_CLOEXEC);
+	for (uint32_t i = 0; i < xdp->count && xdp->fd >= 0; i++)
+		if (epoll_ctl(xdp->fd, EPOLL_CTL_ADD, xdp->queues[i].socket.fd, &event))
+			return fail(errno, "Cannot wait for %u AF_XDP sockets: %s", xdp->count,
+				    strerror(errno));
+	return xdp->fd < 0 ? fail(errno, "Cannot make an epoll descriptor: %s", strerror(errno)) : 0;
 }
 
-static int check(const struct rx_endpoint *endpoint, uint32_t queue, uint32_t queues)
+/* The programs stamp by CLOCK_MONOTONIC; both clocks are slewed alike, a step of one is followed here. */
+static int64_t realtime_ahead(void)
 {
-	if (!endpoint->ifindex)
-		return fail(EINVAL, "Cannot receive %s by xdp: no interface named; add if=NAME",
-			    endpoint->address);
-	if (!endpoint->ip)
-		return fail(EINVAL,
-			    "Cannot receive 0.0.0.0 by xdp: it redirects one address; name the group or the "
-			    "interface's own");
-	if (queues && queue >= queues)
-		return fail(EINVAL, "Cannot use queue %u of \"%s\": it has %u, counted from 0", queue,
-			    endpoint->ifname, queues);
-	return 0;
+	int64_t ahead = 0, least = INT64_MAX;
+
+	for (int i = 0; i < 3; i++) {
+		struct timespec before, real, after;
+		int64_t from, to;
+
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		clock_gettime(CLOCK_REALTIME, &real);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		from = before.tv_sec * SECOND_NS + before.tv_nsec;
+		to = after.tv_sec * SECOND_NS + after.tv_nsec;
+		if (to - from >= least)
+			continue;
+		least = to - from;
+		ahead = real.tv_sec * SECOND_NS + real.tv_nsec - from - least / 2;
+	}
+	return ahead;
 }
 
-/* Natively neither copy nor zero-copy is asked for: the kernel takes zero-copy where the driver has it. */
-static int open_socket(struct xdp *xdp, const struct hp_rx_options *options)
-{
-	struct xsk_options wanted = {
-		.ifname = xdp->endpoint.ifname,
-		.ifindex = xdp->endpoint.ifindex,
-		.queue = options->queue,
-		.completion_size = COMPLETIONS,
-		.mode = xdp->steering.generic ? XDP_COPY : 0,
-	};
-	int error = xsk_umem_open(&xdp->umem, options->frame_bytes, options->frames);
-
-	if (error)
-		return error;
-	wanted.rx_size = wanted.fill_size = xdp->umem.frames;
-	error = xsk_open(&xdp->socket, &xdp->umem, &wanted);
-	if (error)
-		return error;
-	xsk_fill(&xdp->socket, &xdp->umem, xdp->umem.frames);
-	rx_note(xdp->rx.stats, "%s, need-wakeup, %s pages", xdp->socket.zero_copy ? "zero-copy" : "copy",
-		xdp->umem.huge ? "huge" : "small");
-	return 0;
-}
-
-/* From here on the flow is redirected. */
-static int connect_queue(struct xdp *xdp, uint32_t queues, const struct hp_rx_options *options)
-{
-	uint32_t queue = options->queue;
-	int error = steering_connect(&xdp->steering, queue, xdp->socket.fd);
-
-	if (error)
-		return error;
-	if (queues > 1)
-		rx_note(xdp->rx.stats, "queue %u of %u", queue, queues);
-	if (options->wait != HP_WAIT_BUSY_POLL)
-		return 0;
-	error = rx_socket_busy_poll(xdp->socket.fd, options->budget);
-	if (error)
-		rx_note(xdp->rx.stats, "no busy-poll: %s", strerror(-error));
-	else
-		xdp->drive = 1;
-	return 0;
-}
-
-/* The program first: once it is off, nothing can be redirected into a socket that goes. */
 static void xdp_close(struct rx *rx)
 {
 	struct xdp *xdp = (struct xdp *)rx;
 
-	steering_close(&xdp->steering);
-	xsk_close(&xdp->socket);
+	for (int i = 0; i < XDP_LINES; i++)
+		xdp_line_close(&xdp->lines[i]);
+	if (xdp->fd >= 0)
+		close(xdp->fd);
+	while (xdp->count) /* the one that registered the UMEM last */
+		xsk_close(&xdp->queues[--xdp->count].socket);
 	xsk_umem_close(&xdp->umem);
-	rx_socket_close(xdp->group, &xdp->endpoint);
 	free(xdp);
+}
+
+static int open_path(struct xdp *xdp, uint32_t total, const struct hp_rx_options *options)
+{
+	uint32_t share;
+	int error = xsk_umem_open(&xdp->umem, options->frame_bytes, options->frames);
+
+	if (error)
+		return error;
+	share = xdp->umem.frames / total;
+	if (share < RX_BATCH)
+		return fail(EINVAL, "Cannot share %u frames among %u sockets: %u each at least (frames=)",
+			    xdp->umem.frames, total, RX_BATCH);
+	error = xdp_line_open(xdp, share, options);
+	if (!error && options->also_ifname[0])
+		error = xdp_line_open_also(xdp, share, options);
+	xdp->ip = xdp->lines[0].endpoint.ip;
+	xdp->port = xdp->lines[0].endpoint.port;
+	return error ? error : open_fd(xdp);
 }
 
 static int xdp_open(struct rx **out, const struct hp_rx_options *options, struct hp_rx_stats *stats)
 {
-	struct xdp *xdp = calloc(1, sizeof(*xdp));
-	uint32_t queues;
+	uint32_t wanted = options->queues ? options->queues : 1, total = wanted;
+	struct xdp *xdp;
 	int error;
 
+	if (wanted > XDP_QUEUES)
+		return fail(EINVAL, "Cannot serve %u queues: %u at most", wanted, XDP_QUEUES);
+	total += options->also_ifname[0] ? wanted : 0;
+	xdp = calloc(1, sizeof(*xdp) + total * sizeof(xdp->queues[0]));
 	if (!xdp)
 		return fail(ENOMEM, "Cannot open the xdp path: no memory");
 	xdp->rx.ops = &rx_xdp;
 	xdp->rx.stats = stats;
-	xdp->group = xdp->socket.fd = xdp->umem.fd = xdp->steering.link = -1;
+	xdp->umem.fd = xdp->fd = -1;
+	for (int i = 0; i < XDP_LINES; i++)
+		xdp->lines[i].group = xdp->lines[i].watch.fd = xdp->lines[i].steering.link = -1;
+	xdp->stamps = (options->flags & HP_RX_STAMPS) != 0;
+	xdp->realtime_ahead = realtime_ahead();
 	stats->note[0] = 0;
 	stats->generic = 0;
-	error = rx_endpoint(&xdp->endpoint, options);
-	if (error)
-		goto out;
-	queues = count_queues(&xdp->endpoint);
-	error = check(&xdp->endpoint, options->queue, queues);
-	if (error)
-		goto out;
-	error = steering_open(&xdp->steering, &xdp->endpoint, queues ? queues : options->queue + 1, stats);
-	if (error)
-		goto out;
-	error = open_socket(xdp, options);
-	if (error)
-		goto out;
-	error = connect_queue(xdp, queues, options);
-	if (error)
-		goto out;
-	error = rx_socket_join(&xdp->endpoint, &xdp->group);
-	if (error)
-		goto out;
-	if (options->flags & HP_RX_STAMPS)
-		rx_note(stats, "no stamps");
+	error = open_path(xdp, total, options);
+	if (error) {
+		xdp_close(&xdp->rx);
+		return error;
+	}
 	*out = &xdp->rx;
 	return 0;
-out:
-	xdp_close(&xdp->rx);
-	return error;
 }
 
-static void wake(struct xdp *xdp)
+/* ---- receiving -------------------------------------------------------------------------------- */
+
+static void wake(struct xdp *xdp, const struct xdp_queue *queue)
 {
 	xdp->rx.stats->kicks += 1;
-	recvfrom(xdp->socket.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	recvfrom(queue->socket.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
 /* The descriptors still lie where they were read: their frames go back from there. */
-static void xdp_release(struct rx *rx)
+static void give_back(struct xdp *xdp, struct xdp_queue *queue)
 {
-	struct xdp *xdp = (struct xdp *)rx;
-	struct xsk *socket = &xdp->socket;
-	uint32_t from = socket->rx.next - xdp->held, index = 0;
+	struct xsk *socket = &queue->socket;
+	uint32_t from = socket->rx.next - queue->held, index = 0;
 
-	if (!xdp->held)
-		return;
-	xsk_reserve(&socket->fill, xdp->held, &index); /* a slot for every frame: cannot fail */
-	for (uint32_t i = 0; i < xdp->held; i++)
+	xsk_reserve(&socket->fill, queue->held, &index); /* a slot for every frame: cannot fail */
+	for (uint32_t i = 0; i < queue->held; i++)
 		*xsk_address(&socket->fill, index + i) =
 			xsk_desc(&socket->rx, from + i)->addr & ~(uint64_t)(xdp->umem.frame_bytes - 1);
 	xsk_submit(&socket->fill);
-	xsk_release(&socket->rx, xdp->held);
-	xdp->held = 0;
-	if (xsk_needs_wakeup(&socket->fill))
-		wake(xdp); /* the driver ran dry and waits to be told */
+	xsk_release(&socket->rx, queue->held);
+	queue->held = 0;
+	if (socket->zero_copy && xsk_needs_wakeup(&socket->fill))
+		wake(xdp, queue); /* the driver ran dry and waits to be told */
 }
 
+static void xdp_release(struct rx *rx)
+{
+	struct xdp *xdp = (struct xdp *)rx;
+
+	for (uint32_t i = 0; i < xdp->count; i++)
+		if (xdp->queues[i].held)
+			give_back(xdp, &xdp->queues[i]);
+}
+
+/* The NIC's stamp counts only where it lies within a second of the kernel's: many count TAI, or from when
+ * they were switched on. Each is taken once, so that none is left in a frame that went round. */
+static int64_t take_stamp(struct xdp *xdp, uint8_t *frame)
+{
+	struct steer_stamp stamp;
+	int64_t kernel, nic;
+
+	memcpy(&stamp, frame - sizeof(stamp), sizeof(stamp));
+	if (!stamp.monotonic_ns)
+		return 0;
+	memset(frame - sizeof(stamp), 0, sizeof(stamp));
+	xdp->rx.stats->stamped += 1;
+	kernel = (int64_t)stamp.monotonic_ns + xdp->realtime_ahead;
+	nic = (int64_t)stamp.nic_ns;
+	if (!nic || llabs(nic - kernel) >= SECOND_NS)
+		return kernel;
+	xdp->by_nic += 1;
+	return nic;
+}
+
+static inline int dissect(struct xdp *xdp, const struct xdp_desc *desc, struct rx_datagram *out)
+{
+	uint8_t *frame = xdp->umem.area + desc->addr;
+	uint32_t tags = frame_tags(frame, desc->len);
+
+	out->truncated = 0;
+	out->wire_ns = xdp->stamps ? take_stamp(xdp, frame) : 0;
+	out->data = frame_payload(frame + tags, desc->len - tags, xdp->ip, xdp->port, &out->len);
+	if (__builtin_expect(!out->data, 0)) {
+		xdp->rx.stats->malformed += 1;
+		return 0;
+	}
+	if (__builtin_expect(tags, 0))
+		xdp->rx.stats->tagged += 1;
+	xdp->rx.stats->bytes += out->len;
+	return 1;
+}
+
+/* Up to `max` datagrams of one socket. */
+static inline int take(struct xdp *xdp, struct xdp_queue *queue, struct rx_datagram *out, uint32_t max)
+{
+	struct xsk *socket = &queue->socket;
+	uint32_t index, frames = xsk_peek(&socket->rx, max, &index);
+	int taken = 0;
+
+	if (!frames && (xdp->drive || (socket->zero_copy && xsk_needs_wakeup(&socket->fill)))) {
+		wake(xdp, queue);
+		frames = xsk_peek(&socket->rx, max, &index);
+	}
+	queue->held += frames;
+	for (uint32_t i = 0; i < frames; i++)
+		taken += dissect(xdp, xsk_desc(&socket->rx, index + i), &out[taken]);
+	return taken;
+}
+
+/* Every socket once, or until the batch is full; the next look begins where this one stopped. */
 static int xdp_poll(struct rx *rx, struct rx_datagram *out, int max)
 {
 	struct xdp *xdp = (struct xdp *)rx;
-	struct xsk *socket = &xdp->socket;
-	struct rx_datagram *next = out;
-	uint32_t index, frames;
+	int most = max < RX_BATCH ? max : RX_BATCH, taken = 0;
 
 	rx->stats->polls += 1;
-	frames = xsk_peek(&socket->rx, (uint32_t)(max < RX_BATCH ? max : RX_BATCH), &index);
-	if (!frames && (xdp->drive || xsk_needs_wakeup(&socket->fill))) {
-		wake(xdp);
-		frames = xsk_peek(&socket->rx, (uint32_t)(max < RX_BATCH ? max : RX_BATCH), &index);
+	for (uint32_t left = xdp->count; left && taken < most; left--) {
+		taken += take(xdp, &xdp->queues[xdp->turn], out + taken, (uint32_t)(most - taken));
+		if (++xdp->turn == xdp->count)
+			xdp->turn = 0;
 	}
-	if (!frames) {
+	if (!taken) {
 		rx->stats->empty += 1;
+		xdp_release(rx); /* the caller got nothing and owes no release */
 		return 0;
 	}
-	xdp->held += frames;
-	for (uint32_t i = 0; i < frames; i++) {
-		const struct xdp_desc *desc = xsk_desc(&socket->rx, index + i);
-
-		next->truncated = 0;
-		next->wire_ns = 0;
-		next->data = frame_payload(xdp->umem.area + desc->addr, desc->len, xdp->endpoint.ip,
-					   xdp->endpoint.port, &next->len);
-		if (!next->data) {
-			rx->stats->malformed += 1;
-			continue;
-		}
-		rx->stats->bytes += next->len;
-		next++;
-	}
-	rx->stats->datagrams += (double)(next - out);
-	if (next == out)
-		xdp_release(rx); /* the caller got nothing and owes no release */
-	return (int)(next - out);
+	rx->stats->datagrams += taken;
+	return taken;
 }
 
 static int xdp_fd(struct rx *rx)
 {
-	return ((struct xdp *)rx)->socket.fd;
+	struct xdp *xdp = (struct xdp *)rx;
+
+	return xdp->count == 1 ? xdp->queues[0].socket.fd : xdp->fd;
 }
 
+/* ---- counting --------------------------------------------------------------------------------- */
+
 /* An empty fill ring is counted in rx_dropped as well, so it is not added. */
+static void count_sockets(struct xdp *xdp)
+{
+	struct hp_rx_stats *stats = xdp->rx.stats;
+	uint64_t dropped = 0, ring_full = 0, fill_empty = 0;
+
+	for (uint32_t i = 0; i < xdp->count; i++) {
+		struct xdp_statistics counts = {0};
+		socklen_t size = sizeof(counts);
+
+		if (getsockopt(xdp->queues[i].socket.fd, SOL_XDP, XDP_STATISTICS, &counts, &size))
+			continue;
+		dropped += counts.rx_dropped + counts.rx_ring_full;
+		ring_full += counts.rx_ring_full;
+		fill_empty += counts.rx_fill_ring_empty_descs;
+	}
+	stats->dropped = (double)dropped;
+	stats->ring_full = (double)ring_full;
+	stats->fill_empty = (double)fill_empty;
+}
+
+static void count_passed(struct xdp *xdp)
+{
+	struct hp_rx_stats *stats = xdp->rx.stats;
+	struct steer_counts passed = {0};
+
+	for (int i = 0; i < XDP_LINES; i++)
+		if (xdp->lines[i].steering.link >= 0)
+			steering_count(&xdp->lines[i].steering, &passed);
+	stats->fragments = (double)passed.fragments;
+	stats->malformed += (double)passed.cut - xdp->cut;
+	xdp->cut = (double)passed.cut;
+	if (passed.elsewhere && !(xdp->said & SAID_ELSEWHERE)) {
+		xdp->said |= SAID_ELSEWHERE;
+		rx_note(stats, "the flow comes on other queues too: queues=");
+	}
+}
+
 static void xdp_refresh(struct rx *rx)
 {
-	struct xdp_statistics counts = {0};
-	socklen_t size = sizeof(counts);
+	struct xdp *xdp = (struct xdp *)rx;
+	struct xdp_line *also = &xdp->lines[1];
 
-	if (!getsockopt(((struct xdp *)rx)->socket.fd, SOL_XDP, XDP_STATISTICS, &counts, &size))
-		rx->stats->dropped = (double)(counts.rx_dropped + counts.rx_ring_full);
+	count_sockets(xdp);
+	count_passed(xdp);
+	xdp->realtime_ahead = realtime_ahead();
+	if (xdp->drive && rx->stats->datagrams > 0 && !(xdp->said & SAID_DRIVER)) {
+		xdp->said |= SAID_DRIVER;
+		xdp->drive = rx_socket_polls_driver(xdp->queues[0].socket.fd, rx->stats);
+	}
+	if (rx->stats->stamped > 0 && xdp->lines[0].steering.metadata && !(xdp->said & SAID_STAMPS)) {
+		xdp->said |= SAID_STAMPS;
+		rx_note(rx->stats,
+			xdp->by_nic > 0 ? "stamps by the NIC" : "no rx-timestamp metadata, stamps by XDP");
+	}
+	if (!(xdp->said & SAID_GONE) && interface_watch_check(&also->watch, rx->stats)) {
+		xdp->said |= SAID_GONE; /* the other line goes on */
+		rx_note(rx->stats, "%s is gone", also->endpoint.ifname);
+	}
 }
 
 const struct rx_ops rx_xdp = {
