@@ -160,6 +160,7 @@ static void xdp_release(struct rx *rx)
 {
 	struct xdp *xdp = (struct xdp *)rx;
 
+	xdp->owed = 0;
 	for (uint32_t i = 0; i < xdp->count; i++)
 		if (xdp->queues[i].held)
 			give_back(xdp, &xdp->queues[i]);
@@ -234,9 +235,11 @@ static int xdp_poll(struct rx *rx, struct rx_datagram *out, int max)
 	}
 	if (!taken) {
 		rx->stats->empty += 1;
-		xdp_release(rx); /* the caller got nothing and owes no release */
+		if (!xdp->owed)
+			xdp_release(rx); /* the caller got nothing, and will give nothing back */
 		return 0;
 	}
+	xdp->owed = 1;
 	rx->stats->datagrams += taken;
 	return taken;
 }
@@ -288,6 +291,17 @@ static void count_passed(struct xdp *xdp)
 	}
 }
 
+/* Asked of a socket that has received: before, none knows its driver. */
+static void look_for_driver(struct xdp *xdp)
+{
+	uint32_t i = 0;
+
+	while (i < xdp->count - 1 && xdp->queues[i].socket.rx.next == 0)
+		i++;
+	xdp->said |= SAID_DRIVER;
+	xdp->drive = rx_socket_polls_driver(xdp->queues[i].socket.fd, xdp->rx.stats);
+}
+
 static void xdp_refresh(struct rx *rx)
 {
 	struct xdp *xdp = (struct xdp *)rx;
@@ -296,10 +310,8 @@ static void xdp_refresh(struct rx *rx)
 	count_sockets(xdp);
 	count_passed(xdp);
 	xdp->realtime_ahead = realtime_ahead();
-	if (xdp->drive && rx->stats->datagrams > 0 && !(xdp->said & SAID_DRIVER)) {
-		xdp->said |= SAID_DRIVER;
-		xdp->drive = rx_socket_polls_driver(xdp->queues[0].socket.fd, rx->stats);
-	}
+	if (xdp->drive && rx->stats->datagrams > 0 && !(xdp->said & SAID_DRIVER))
+		look_for_driver(xdp);
 	if (rx->stats->stamped > 0 && xdp->lines[0].steering.metadata && !(xdp->said & SAID_STAMPS)) {
 		xdp->said |= SAID_STAMPS;
 		rx_note(rx->stats,

@@ -28,6 +28,7 @@ struct xdp {
 	struct xsk_umem umem;
 	uint32_t count; /* queues open */
 	uint32_t turn;	/* the one to look at first */
+	int owed;	/* datagrams were handed out and not released */
 	int drive;	/* busy polling: each empty look drives the driver */
 	int stamps;
 	int64_t realtime_ahead; /* CLOCK_REALTIME - CLOCK_MONOTONIC, ns */

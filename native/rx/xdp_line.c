@@ -19,6 +19,7 @@
 #include "netns.h"
 #include "xdp.h"
 
+#define MOST_QUEUES 4096u
 #define COMPLETIONS 64 /* nothing is sent, but there has to be a ring */
 
 /* Receive queues of the interface; 0 when its driver does not tell. */
@@ -47,7 +48,10 @@ static int check(const struct rx_endpoint *endpoint, uint32_t first, uint32_t wa
 			    "interface's own");
 	if (queues && (first >= queues || wanted > queues - first))
 		return fail(EINVAL, "Cannot use queue %u of \"%s\": it has %u, counted from 0",
-			    first + wanted - 1, endpoint->ifname, queues);
+			    first >= queues ? first : first + wanted - 1, endpoint->ifname, queues);
+	if (!queues && first >= MOST_QUEUES)
+		return fail(EINVAL, "Cannot use queue %u of \"%s\": no interface has so many", first,
+			    endpoint->ifname);
 	return 0;
 }
 
@@ -113,6 +117,8 @@ static void note_queues(const struct xdp *xdp, const struct xdp_line *line, uint
 		rx_note(stats, "queue %u of %u", first, queues);
 	if (wanted > 1)
 		rx_note(stats, "queues %u-%u of %u", first, first + wanted - 1, queues);
+	if (xdp->stamps && !line->steering.metadata && line == xdp->lines)
+		rx_note(stats, "no rx-timestamp metadata, stamps by XDP");
 	if (mtu + FRAME_ETHERNET > most)
 		rx_note(stats, "MTU %u: frames over %u are dropped%s", mtu, most,
 			xdp->umem.frame_bytes < 4096 ? "; frame=4096" : "");
@@ -133,8 +139,6 @@ static int raise_line(struct xdp *xdp, struct xdp_line *line, uint32_t share,
 	if (error)
 		return error;
 	note_queues(xdp, line, options->queue, wanted, queues);
-	if (xdp->stamps && !line->steering.metadata && line == xdp->lines)
-		rx_note(xdp->rx.stats, "no rx-timestamp metadata, stamps by XDP");
 	return rx_socket_join(&line->endpoint, &line->group);
 }
 

@@ -56,9 +56,100 @@ static void fragments_stay_with_the_kernel(void)
 	arrives(same, data);
 	wire_send(fd, WIRE_GROUP, WIRE_PORT, "whole", 5);
 	path_expect(rx, "whole", 5);
+	rx->ops->refresh(rx);
+	CHECK_EQ(path_stats.fragments, 3);
+	wire_send(fd, WIRE_THERE, WIRE_PORT, data, sizeof(data) - 1); /* another address: not ours to count */
+	rx->ops->refresh(rx);
+	CHECK_EQ(path_stats.fragments, 3);
+	CHECK_EQ(path_stats.malformed, 0);
 	rx->ops->close(rx);
 	close(same);
 	close(fd);
+}
+
+/* Puts `count` VLAN tags into a frame; the first is a service tag. Its new length. */
+static uint32_t tag_frame(uint8_t *frame, uint32_t len, int count)
+{
+	static const uint8_t tags[] = {0x88, 0xa8, 0, 7, 0x81, 0, 0x20, 42, 0x81, 0, 0, 43};
+	uint32_t bytes = (uint32_t)count * FRAME_TAG;
+
+	memmove(frame + 12 + bytes, frame + 12, len - 12);
+	memcpy(frame + 12, tags, bytes);
+	return len + bytes;
+}
+
+static void tags_are_looked_past(void)
+{
+	struct rx *rx = path_open();
+	struct rx_datagram got[RX_BATCH];
+	uint8_t frame[160];
+
+	for (int tags = 0; tags <= 2; tags++) {
+		send_frame(frame, tag_frame(frame, build_frame(frame, 8), tags));
+		path_expect(rx, "payload", 7);
+		CHECK_EQ(path_stats.tagged, tags);
+	}
+	send_frame(frame, tag_frame(frame, build_frame(frame, 0), 3)); /* the kernel's */
+	send_frame(frame, 14);
+	send_frame(frame, tag_frame(frame, build_frame(frame, 0), 2) - 7 - 28); /* nothing behind the tags */
+	CHECK_EQ(rx->ops->poll(rx, got, RX_BATCH), 0);
+	CHECK_EQ(path_stats.tagged, 2);
+	CHECK_EQ(path_stats.datagrams, 3);
+	CHECK_EQ(path_stats.malformed, 0);
+	rx->ops->close(rx);
+}
+
+/* What the program leaves to the kernel although the address is ours. */
+static void cut_frames_are_counted(void)
+{
+	struct rx *rx = path_open();
+	struct rx_datagram got[RX_BATCH];
+	uint8_t frame[128];
+	uint32_t len = build_frame(frame, 0);
+
+	send_frame(frame, FRAME_ETHERNET + FRAME_IPV4 + 4); /* in the middle of the UDP header */
+	len = build_frame(frame, 40);
+	send_frame(frame, len - 7 - 1);
+	build_frame(frame, 0);
+	frame[FRAME_ETHERNET] = 0x42; /* a header of eight bytes */
+	send_frame(frame, len);
+	CHECK_EQ(rx->ops->poll(rx, got, RX_BATCH), 0);
+	CHECK_EQ(path_stats.malformed, 0);
+	rx->ops->refresh(rx);
+	rx->ops->refresh(rx);
+	CHECK_EQ(path_stats.malformed, 3);
+	rx->ops->close(rx);
+}
+
+/* Frames of the flow's address with one byte after the other made odd: each ends in one counter or payload.
+ */
+static void no_byte_does_harm(void)
+{
+	struct rx *rx = path_open();
+	struct rx_datagram got[RX_BATCH];
+	uint8_t frame[160];
+	int fd = wire_sender(), count;
+
+	for (int tags = 0; tags <= 2; tags++)
+		for (uint32_t at = 12; at < FRAME_HEADERS + 8u; at++)
+			for (int value = 0; value < 256; value += 15) {
+				uint32_t len = tag_frame(frame, build_frame(frame, 0), tags);
+
+				frame[at] = (uint8_t)value;
+				send_frame(frame, len);
+				count = rx->ops->poll(rx, got, RX_BATCH);
+				CHECK(count >= 0 && count <= 1);
+				if (count)
+					CHECK(got[0].len <= 7);
+				if (count)
+					rx->ops->release(rx);
+			}
+	rx->ops->refresh(rx);
+	CHECK_EQ(path_stats.dropped, 0);
+	CHECK(path_stats.malformed > 0 && path_stats.datagrams > 0);
+	path_burst(rx, fd, 64);
+	close(fd);
+	rx->ops->close(rx);
 }
 
 static void odd_frames_are_counted_not_delivered(void)
@@ -105,6 +196,14 @@ static void the_parser_stays_inside(void)
 			memcpy(frame, good, cut);
 			CHECK_EQ(frame_payload(frame, cut, ip, htons(WIRE_PORT), &payload) != NULL,
 				 cut == len);
+			free(frame);
+		}
+		for (uint32_t cut = 1; cut <= len; cut++) { /* with tags all the way */
+			uint8_t *frame = malloc(cut);
+
+			for (uint32_t at = 0; at < cut; at++)
+				frame[at] = at & 1 ? 0 : 0x81;
+			CHECK(frame_tags(frame, cut) <= 8 && (cut >= 18 || !frame_tags(frame, cut)));
 			free(frame);
 		}
 		CHECK(!frame_payload(good, len, ip + 1, htons(WIRE_PORT), &payload));
@@ -252,6 +351,9 @@ int main(void)
 	RUN(only_the_flow_leaves_the_kernel);
 	RUN(fragments_stay_with_the_kernel);
 	RUN(odd_frames_are_counted_not_delivered);
+	RUN(tags_are_looked_past);
+	RUN(cut_frames_are_counted);
+	RUN(no_byte_does_harm);
 	RUN(the_parser_stays_inside);
 	RUN(the_program_goes_with_the_path);
 	RUN(the_program_goes_with_the_process);
