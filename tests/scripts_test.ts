@@ -290,10 +290,10 @@ testWhen(
     const bySudo = await setup("nobody", { "apt-get": "exit 9" });
     assert.equal(bySudo.code, 2, bySudo.stderr);
     assert.match(bySudo.stderr, /^Cannot set up: missing gcc .*\. Installing needs root; run once:$/m);
-    assert.match(bySudo.stderr, /^ {2}sudo sh -c 'apt-get install -y .*libxdp-dev.*'$/m);
+    assert.match(bySudo.stderr, /^ {2}sudo sh -c 'apt-get install -y .*libbpf-dev.*'$/m);
 
     const fedora = await setup("nobody", { dnf: "exit 9" });
-    assert.match(fedora.stderr, /^ {2}sudo sh -c 'dnf install -y .*libxdp-devel.*'$/m);
+    assert.match(fedora.stderr, /^ {2}sudo sh -c 'dnf install -y .*libbpf-devel.*'$/m);
 
     const refused = await setup("root", { "apt-get": "echo no network >&2; exit 100" });
     assert.equal(refused.code, 2);
