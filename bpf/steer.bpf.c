@@ -5,8 +5,8 @@
  * ports), IGMP, TCP. Up to two VLAN tags are looked past (a NIC that strips them shows none). What went on
  * although it was to the granted address is counted. The flow is part of the program's text: nobody can
  * widen it once it is loaded, and comparing costs two instructions.
- * What it trades away: checksums of redirected datagrams are the NIC's word alone, and the flow is redirected
- * on the queues of the sockets only, so a NIC with more needs an ntuple rule.
+ * What it trades away: the flow is redirected on the queues of the sockets only, so a NIC with more needs an
+ * ntuple rule. Checksums are the reader's business (native/rx/frame.h).
  * The outside observer's entry is built in, off until somebody observes (observe_enter.h).
  * See Documentation/networking/af_xdp.rst, xdp-rx-metadata.rst and Documentation/bpf/redirect.rst.
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From an Ethernet frame to the UDP payload of one granted flow. Every length is checked against the frame's:
- * what the kernel's stack would have checked was passed by. The checksum is a question of its own: over veth
- * the sender leaves the sum of the pseudo-header in the field and says so only beside the packet, where
- * packet sockets see it and XDP does not; a NIC has checked what it hands over. So only the path knows.
+ * what the kernel's stack would have checked was passed by. So is the UDP checksum, where the path can: a NIC
+ * tells only the stack what it found, and over veth, where nothing is sent over a wire, the sender leaves the
+ * pseudo-header's sum in the field for a NIC to finish. A packet socket is told so; XDP is not, and takes the
+ * unfinished sum for what it is (a payload damaged behind one would pass, but nothing damages memory).
  */
 #ifndef HP_FRAME_H
 #define HP_FRAME_H
@@ -72,25 +73,57 @@ static inline int frame_is_fragment(const uint8_t *frame, uint32_t len)
 	       frame_u16(frame + FRAME_ETHERNET + 6) & htons(0x3fff);
 }
 
+/* The one's complement sum (RFC 1071) that a right checksum makes 0xffff, and of its pseudo-header alone. */
+static inline uint16_t frame_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+static inline uint32_t frame_u32(const uint8_t *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static inline uint64_t frame_pseudo_sum(const uint8_t *frame, uint32_t udp_len)
+{
+	const uint8_t *addresses = frame + FRAME_ETHERNET + 12;
+
+	return (uint64_t)frame_u32(addresses) + frame_u32(addresses + 4) + htons(17) +
+	       htons((uint16_t)udp_len);
+}
+
 /* Whether the UDP checksum before a payload that frame_payload() found is right, or was left out by the
  * sender. The whole payload is read. */
 static inline int frame_checksum_right(const uint8_t *frame, const uint8_t *payload, uint32_t payload_len)
 {
-	const uint8_t *udp = payload - FRAME_UDP, *addresses = frame + FRAME_ETHERNET + 12;
+	const uint8_t *udp = payload - FRAME_UDP;
 	uint32_t len = payload_len + FRAME_UDP, at;
-	uint64_t sum = htons(17) + (uint64_t)htons((uint16_t)len);
+	uint64_t sum = frame_pseudo_sum(frame, len);
 
 	if (!frame_u16(udp + 6))
 		return 1;
-	for (at = 0; at < 8; at += 2)
-		sum += frame_u16(addresses + at);
-	for (at = 0; at + 1 < len; at += 2)
+	for (at = 0; at + 3 < len; at += 4)
+		sum += frame_u32(udp + at);
+	if (len & 2)
 		sum += frame_u16(udp + at);
 	if (len & 1)
 		sum += htons((uint16_t)(udp[len - 1] << 8));
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff;
+	return frame_fold(sum) == 0xffff;
+}
+
+/* Whether it is as a sender leaves it for its NIC to finish: the pseudo-header's sum. Over veth nobody does.
+ */
+static inline int frame_checksum_unfinished(const uint8_t *frame, const uint8_t *payload,
+					    uint32_t payload_len)
+{
+	return frame_u16(payload - FRAME_UDP + 6) ==
+	       frame_fold(frame_pseudo_sum(frame, payload_len + FRAME_UDP));
 }
 
 #endif

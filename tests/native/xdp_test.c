@@ -121,6 +121,47 @@ static void cut_frames_are_counted(void)
 	rx->ops->close(rx);
 }
 
+static void put_checksum(uint8_t *frame, uint16_t value)
+{
+	memcpy(frame + FRAME_ETHERNET + FRAME_IPV4 + 6, &value, sizeof(value));
+}
+
+/* Checksums: right, as a sender leaves it for its NIC, wrong. Whatever the length of the payload. */
+static void wrong_checksums_are_left_out(void)
+{
+	struct rx *rx = path_open();
+	struct rx_datagram got[RX_BATCH];
+	uint8_t frame[160];
+	uint32_t len = build_frame(frame, 0);
+	int fd = wire_sender();
+	char data[200];
+
+	put_checksum(frame, 0x1234);
+	send_frame(frame, len);
+	frame[len - 1] ^= 1;
+	put_checksum(frame, (uint16_t)~frame_fold(frame_pseudo_sum(frame, FRAME_UDP + 7)));
+	send_frame(frame, len);
+	CHECK_EQ(rx->ops->poll(rx, got, RX_BATCH), 0);
+	CHECK_EQ(path_stats.bad_checksum, 2);
+	len = build_frame(frame, 0);
+	put_checksum(frame, frame_fold(frame_pseudo_sum(frame, FRAME_UDP + 7)));
+	send_frame(frame, len);
+	path_expect(rx, "payload", 7);
+
+	/* The kernel finishes them itself when the interface says that it cannot. */
+	CHECK_EQ(wire_run("ip netns exec hpt%da ethtool -K va tx-checksumming off >/dev/null", wire_owner),
+		 0);
+	memset(data, 0xfe, sizeof(data));
+	for (size_t size = 0; size < sizeof(data); size += 1 + size / 7) {
+		wire_send(fd, WIRE_GROUP, WIRE_PORT, data, size);
+		path_expect(rx, data, size);
+	}
+	CHECK_EQ(wire_run("ip netns exec hpt%da ethtool -K va tx-checksumming on >/dev/null", wire_owner), 0);
+	CHECK_EQ(path_stats.bad_checksum, 2);
+	close(fd);
+	rx->ops->close(rx);
+}
+
 /* Frames of the flow's address with one byte after the other made odd: each ends in one counter or payload.
  */
 static void no_byte_does_harm(void)
@@ -353,6 +394,7 @@ int main(void)
 	RUN(odd_frames_are_counted_not_delivered);
 	RUN(tags_are_looked_past);
 	RUN(cut_frames_are_counted);
+	RUN(wrong_checksums_are_left_out);
 	RUN(no_byte_does_harm);
 	RUN(the_parser_stays_inside);
 	RUN(the_program_goes_with_the_path);
