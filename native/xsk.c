@@ -281,15 +281,17 @@ static int bind_queue(struct xsk *xsk, struct xsk_umem *umem, const struct xsk_o
 	return 0;
 }
 
-static int open_fd(struct xsk *xsk)
+static int open_fd(struct xsk *xsk, const struct xsk_options *options)
 {
 	xsk->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (xsk->fd >= 0)
 		return 0;
 	if (errno == EPERM || errno == EACCES)
-		return fail(EPERM,
-			    "Cannot make an AF_XDP socket: not allowed; xdp needs CAP_BPF, CAP_NET_ADMIN "
-			    "and CAP_NET_RAW (run as root), udp and uring need nothing");
+		return fail(
+			EPERM,
+			"Cannot make an AF_XDP socket: not allowed; xdp needs %sCAP_NET_RAW (run as root), "
+			"udp and uring need nothing",
+			options->rx_size ? "CAP_BPF, CAP_NET_ADMIN and " : "");
 	return fail(errno,
 		    "Cannot make an AF_XDP socket: %s; it needs Linux 5.11 or later with CONFIG_XDP_SOCKETS",
 		    strerror(errno));
@@ -300,7 +302,7 @@ int xsk_open(struct xsk *xsk, struct xsk_umem *umem, const struct xsk_options *o
 	int error;
 
 	*xsk = (struct xsk){.fd = -1};
-	error = open_fd(xsk);
+	error = open_fd(xsk, options);
 	if (!error && umem->fd < 0)
 		error = register_umem(xsk, umem);
 	if (!error)

@@ -20,6 +20,8 @@ const struct tx_ops *tx_path(int32_t path)
 		return &tx_packet;
 	case HP_TX_TAP:
 		return &tx_tap;
+	case HP_TX_XDP:
+		return &tx_xdp;
 	default:
 		return NULL;
 	}

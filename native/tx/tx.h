@@ -56,6 +56,7 @@ extern const struct tx_ops tx_uring;
 extern const struct tx_ops tx_zc;
 extern const struct tx_ops tx_packet;
 extern const struct tx_ops tx_tap;
+extern const struct tx_ops tx_xdp;
 
 /* The ops of an enum hp_tx_path, or NULL. */
 const struct tx_ops *tx_path(int32_t path);

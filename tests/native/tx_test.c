@@ -9,6 +9,7 @@ static void paths_are_looked_up(void)
 	CHECK(tx_path(HP_TX_ZC) == &tx_zc);
 	CHECK(tx_path(HP_TX_PACKET) == &tx_packet);
 	CHECK(tx_path(HP_TX_TAP) == &tx_tap);
+	CHECK(tx_path(HP_TX_XDP) == &tx_xdp);
 	CHECK(!tx_path(HP_TX_KERNEL) && !tx_path(-1) && !tx_path(99));
 }
 
