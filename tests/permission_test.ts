@@ -324,7 +324,7 @@ Deno.test("Exchange.open() writes no log without write for that file", async () 
   }
 });
 
-for (const via of ["udp", "uring", "packet", "kernel"] as const) {
+for (const via of ["udp", "uring", "packet", "xdp", "kernel"] as const) {
   Deno.test(`Traffic.open() sends nothing without net for its destination (${via})`, async () => {
     const port = freePort();
     const traffic = { to: `udp://${LO}:${port}?via=${via}&if=lo`, rate: 1000 };

@@ -90,6 +90,8 @@ for (
     ["zc", "udp"],
     ["packet", "udp"],
     ["packet", "xdp"],
+    ["xdp", "udp"],
+    ["xdp", "xdp"],
     ["kernel", "xdp"],
   ] as const
 ) {
@@ -101,7 +103,7 @@ for (
 }
 
 for (const rx of ["udp", "uring", "xdp"] as const) {
-  for (const tx of rx === "xdp" ? ["packet", "kernel"] as const : ["packet"] as const) {
+  for (const tx of rx === "xdp" ? ["packet", "xdp", "kernel"] as const : ["packet", "xdp"] as const) {
     testWhen(
       noNamespaces(),
       `Traffic flat out, ${tx} to ${rx} that stands still: every lost record is counted`,
