@@ -22,7 +22,7 @@
 
 #define HUGE_PAGE   (2u << 20)
 #define HUGE_FLAGS  (MAP_HUGETLB | 21 << MAP_HUGE_SHIFT) /* of 2 MiB, whatever the default is */
-#define BUSY_TRIES  200					 /* a millisecond each */
+#define BUSY_TRIES  2000				 /* a millisecond each */
 #define MOST_FRAMES (1u << 20)
 
 /* ---- frames ----------------------------------------------------------------------------------- */
@@ -255,8 +255,8 @@ static int refuse(const struct xsk_options *options, const struct xsk_umem *umem
 }
 
 /*
- * The kernel gives a closed socket's queue back in its own time: busy may mean "a moment ago". A sharing
- * socket states no flags: mode and need-wakeup are those of the first one.
+ * The kernel gives a closed socket's queue back in its own time, which a loaded machine draws out: busy may
+ * mean "a moment ago". A sharing socket states no flags: mode and need-wakeup are those of the first one.
  */
 static int bind_queue(struct xsk *xsk, struct xsk_umem *umem, const struct xsk_options *options)
 {
