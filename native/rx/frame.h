@@ -98,6 +98,12 @@ static inline uint64_t frame_pseudo_sum(const uint8_t *frame, uint32_t udp_len)
 	       htons((uint16_t)udp_len);
 }
 
+/* Whether there is one before a payload that frame_payload() found. */
+static inline int frame_has_checksum(const uint8_t *payload)
+{
+	return frame_u16(payload - FRAME_UDP + 6) != 0;
+}
+
 /* Whether the UDP checksum before a payload that frame_payload() found is right, or was left out by the
  * sender. The whole payload is read. */
 static inline int frame_checksum_right(const uint8_t *frame, const uint8_t *payload, uint32_t payload_len)
@@ -106,7 +112,7 @@ static inline int frame_checksum_right(const uint8_t *frame, const uint8_t *payl
 	uint32_t len = payload_len + FRAME_UDP, at;
 	uint64_t sum = frame_pseudo_sum(frame, len);
 
-	if (!frame_u16(udp + 6))
+	if (!frame_has_checksum(payload))
 		return 1;
 	for (at = 0; at + 3 < len; at += 4)
 		sum += frame_u32(udp + at);

@@ -26,6 +26,7 @@
 #include "xdp.h"
 
 #define SECOND_NS 1000000000ll
+#define AHEAD	  4 /* frames fetched while others are looked at */
 
 enum said { SAID_STAMPS = 1, SAID_ELSEWHERE = 2, SAID_GONE = 4, SAID_DRIVER = 8 };
 
@@ -201,7 +202,8 @@ static inline int dissect(struct xdp *xdp, const struct xdp_desc *desc, struct r
 		xdp->rx.stats->malformed += 1;
 		return 0;
 	}
-	if (__builtin_expect(!frame_checksum_unfinished(frame, out->data, out->len) &&
+	if (__builtin_expect(frame_has_checksum(out->data) &&
+				     !frame_checksum_unfinished(frame, out->data, out->len) &&
 				     !frame_checksum_right(frame, out->data, out->len),
 			     0)) {
 		xdp->rx.stats->bad_checksum += 1;
@@ -209,7 +211,6 @@ static inline int dissect(struct xdp *xdp, const struct xdp_desc *desc, struct r
 	}
 	if (__builtin_expect(tags, 0))
 		xdp->rx.stats->tagged += 1;
-	xdp->rx.stats->bytes += out->len;
 	return 1;
 }
 
@@ -218,6 +219,7 @@ static inline int take(struct xdp *xdp, struct xdp_queue *queue, struct rx_datag
 {
 	struct xsk *socket = &queue->socket;
 	uint32_t index, frames = xsk_peek(&socket->rx, max, &index);
+	uint64_t bytes = 0;
 	int taken = 0;
 
 	if (!frames && (xdp->drive || (socket->zero_copy && xsk_needs_wakeup(&socket->fill)))) {
@@ -225,8 +227,16 @@ static inline int take(struct xdp *xdp, struct xdp_queue *queue, struct rx_datag
 		frames = xsk_peek(&socket->rx, max, &index);
 	}
 	queue->held += frames;
-	for (uint32_t i = 0; i < frames; i++)
-		taken += dissect(xdp, xsk_desc(&socket->rx, index + i), &out[taken]);
+	for (uint32_t i = 0; i < frames; i++) {
+		if (i + AHEAD < frames) /* written by another core a moment ago */
+			__builtin_prefetch(xdp->umem.area + xsk_desc(&socket->rx, index + i + AHEAD)->addr);
+		if (!dissect(xdp, xsk_desc(&socket->rx, index + i), &out[taken]))
+			continue;
+		bytes += out[taken].len;
+		taken++;
+	}
+	if (taken)
+		xdp->rx.stats->bytes += (double)bytes;
 	return taken;
 }
 
