@@ -86,17 +86,20 @@ function percentile(text: string, which: string): number {
   return Number(found[1]) * 1000;
 }
 
-/** Both sides through one receive and one transmit path, as sockperf's both sides go through one kind of socket. */
-function ours(via: "udp" | "xdp"): Peer {
+/** Both sides through the same two paths, as sockperf's both sides go through one kind of socket. */
+function ours(rx: "udp" | "xdp", tx: "udp" | "packet"): Peer {
   return {
-    name: `hotpath ping-pong ${via}`,
+    name: `hotpath ping-pong ${tx} → ${rx}`,
     measures: "round trip",
     round({ exchange, strategy }, seconds) {
-      const at = (address: string, namespace: string) =>
+      const at = (address: string, namespace: string, via: string) =>
         `udp://${address}:${PORT}?via=${via}&netns=${namespace}&if=${namespace}`;
       const { roundTrip } = pingPong(
-        { rx: at(STRATEGY_ADDRESS, strategy), tx: at(EXCHANGE_ADDRESS, strategy) },
-        { rx: `${at(EXCHANGE_ADDRESS, exchange)}&cpu=${SENDER_CORE}`, tx: at(STRATEGY_ADDRESS, exchange) },
+        { rx: at(STRATEGY_ADDRESS, strategy, rx), tx: at(EXCHANGE_ADDRESS, strategy, tx) },
+        {
+          rx: `${at(EXCHANGE_ADDRESS, exchange, rx)}&cpu=${SENDER_CORE}`,
+          tx: at(STRATEGY_ADDRESS, exchange, tx),
+        },
         Math.round(seconds * TRIPS),
       );
       return Promise.resolve({ p50: roundTrip.percentile(50), p99: roundTrip.percentile(99) });
@@ -121,7 +124,7 @@ export const PEERS: readonly Peer[] = [
   sockperf("(blocking)", []),
   sockperf("--nonblocked", ["--nonblocked"]),
   sockperf("--lls 50", ["--lls", "50"]),
-  ours("udp"),
-  ours("xdp"),
+  ours("udp", "udp"),
+  ours("xdp", "packet"),
   xdpBench,
 ];

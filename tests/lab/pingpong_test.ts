@@ -14,7 +14,9 @@ function sides({ exchange, strategy }: Namespaces, rx: string, tx: string): [Pin
   ];
 }
 
-for (const [rx, tx] of [["udp", "udp"], ["uring", "uring"], ["packet", "packet"], ["xdp", "xdp"]] as const) {
+for (
+  const [rx, tx] of [["udp", "udp"], ["uring", "uring"], ["packet", "packet"], ["xdp", "packet"]] as const
+) {
   testWhen(noNamespaces(), `pingPong() counts every round trip through ${rx} and ${tx}`, async () => {
     await using wire = await Namespaces.up();
     const { roundTrip, returned, lost } = pingPong(...sides(wire, rx, tx), 500);

@@ -74,7 +74,9 @@ testWhen(
     try {
       const { code, stdout, stderr } = await compare("--peer", "--svg", svg, "--only", "block", ...BRIEF);
       assert.equal(code, 0, stderr);
-      for (const name of ["sockperf --nonblocked", "hotpath ping-pong udp", "udp → udp block", "not here:"]) {
+      for (
+        const name of ["sockperf --nonblocked", "hotpath ping-pong udp → udp", "udp → udp block", "not here:"]
+      ) {
         assert.ok(stdout.includes(name), `${name} in\n${stdout}`);
       }
       assert.doesNotMatch(stdout, /sockperf .*: .*not installed/);
