@@ -67,7 +67,7 @@ struct hp_rx_options {
 	int32_t pace;	      /* pcap: enum hp_pace, RECORDED or FLAT */
 	double speed;	      /* pcap: RECORDED, times faster than recorded; 0 = 1 */
 	char also_ifname[16]; /* xdp: a second interface that shares the UMEM ... */
-	char also_netns[64];  /* ... and the namespace it is in */
+	char also_netns[64];  /* ... and its namespace file; "" = that of the first */
 	char file[240];	      /* pcap: the capture */
 };
 _Static_assert(sizeof(struct hp_rx_options) == 480, "hp_rx_options");
