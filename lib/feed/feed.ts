@@ -130,7 +130,7 @@ export class Feed {
       malformed && `${malformed} frames were not whole UDP datagrams of this flow`,
       truncated && `${truncated} datagrams were longer than a frame and were cut`,
       fragments && `${fragments} IP fragments were left out: this path puts none together`,
-      bad_checksum && `${bad_checksum} datagrams had a wrong UDP checksum and were left out`,
+      bad_checksum && `${bad_checksum} datagrams had a wrong checksum and were left out`,
       link_downs && `the interface went down ${link_downs} times`,
     ].filter((line) => typeof line === "string");
     return sentences(lines, "no troubles: every datagram and record was good, none was lost");

@@ -333,7 +333,7 @@ struct hp_rx_stats {
 	double generic;	  /* 1: XDP runs in generic mode */
 	double truncated; /* longer than a frame: handed on cut, and refused by the feed */
 	double fragments; /* IP fragments to the granted address, left to the kernel or refused */
-	double bad_checksum; /* UDP checksum present and wrong */
+	double bad_checksum; /* IPv4 header's wrong, or UDP's present and wrong */
 	double tagged;	     /* VLAN-tagged frames of the flow: the tag was taken off */
 	double ring_full;    /* of `dropped`: the receive ring was full */
 	double fill_empty;   /* times the kernel found no free frame */

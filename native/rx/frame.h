@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From an Ethernet frame to the UDP payload of one granted flow. Every length is checked against the frame's:
- * what the kernel's stack would have checked was passed by. So is the UDP checksum, where the path can: a NIC
- * tells only the stack what it found, and over veth, where nothing is sent over a wire, the sender leaves the
- * pseudo-header's sum in the field for a NIC to finish. A packet socket is told so; XDP is not, and takes the
- * unfinished sum for what it is (a payload damaged behind one would pass, but nothing damages memory).
+ * what the kernel's stack would have checked was passed by. So are the checksums: that of the IPv4 header,
+ * which every sender's stack fills in itself, always; UDP's where the path can: a NIC tells only the stack
+ * what it found, and over veth, where nothing is sent over a wire, the sender leaves the pseudo-header's sum
+ * in the field for a NIC to finish. A packet socket is told so; XDP is not, and takes the unfinished sum for
+ * what it is (a payload damaged behind one would pass, but nothing damages memory).
  */
 #ifndef HP_FRAME_H
 #define HP_FRAME_H
@@ -98,7 +99,20 @@ static inline uint64_t frame_pseudo_sum(const uint8_t *frame, uint32_t udp_len)
 	       htons((uint16_t)udp_len);
 }
 
-/* Whether there is one before a payload that frame_payload() found. */
+/* Whether the checksum of the IPv4 header before a payload that frame_payload() found is right. */
+static inline int frame_header_right(const uint8_t *frame)
+{
+	const uint8_t *packet = frame + FRAME_ETHERNET;
+	uint32_t header = (packet[0] & 15u) * 4;
+	uint64_t sum = (uint64_t)frame_u32(packet) + frame_u32(packet + 4) + frame_u32(packet + 8) +
+		       frame_u32(packet + 12) + frame_u32(packet + 16);
+
+	for (uint32_t at = FRAME_IPV4; at < header; at += 4)
+		sum += frame_u32(packet + at);
+	return frame_fold(sum) == 0xffff;
+}
+
+/* Whether there is a UDP checksum before a payload that frame_payload() found. */
 static inline int frame_has_checksum(const uint8_t *payload)
 {
 	return frame_u16(payload - FRAME_UDP + 6) != 0;

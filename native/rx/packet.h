@@ -51,30 +51,41 @@ static inline uint8_t *packet_slot(const struct packet *packet, uint32_t index)
 	return packet->ring + (size_t)index * packet->unit;
 }
 
+/* Not ready: it never was on a wire (veth, loopback); valid: somebody looked already; cut: there is no
+ * telling.
+ */
+static inline int packet_checksums_right(const struct packet_frame *frame, const uint8_t *ethernet,
+					 const uint8_t *payload, uint32_t len)
+{
+	if (!frame_header_right(ethernet))
+		return 0;
+	return frame->status & (TP_STATUS_CSUM_VALID | TP_STATUS_CSUMNOTREADY) ||
+	       frame->captured != frame->len || frame_checksum_right(ethernet, payload, len);
+}
+
 /*
  * One frame as a datagram: 1, or 0 where it is counted and left out. The length checked is the wire's: the
- * filter lets no header in but whole, only payloads are cut short. Of a fragment there is less, and
- * frame_payload() reads no further than what says so.
+ * filter lets no header in but whole or as cut as the frame, only payloads are cut short. Of a fragment there
+ * is less, and frame_payload() reads no further than what says so. The kernel takes a frame's outer tag off;
+ * a second one is ours to look past.
  */
 static inline int packet_take(struct packet *packet, const struct packet_frame *frame,
 			      struct rx_datagram *out)
 {
-	const uint32_t checked = TP_STATUS_CSUM_VALID | TP_STATUS_CSUMNOTREADY;
 	struct hp_rx_stats *stats = packet->rx.stats;
-	uint32_t len, room;
+	uint32_t len, room, tags = frame_tags(frame->data, frame->captured);
+	const uint8_t *ethernet = frame->data + tags;
 	const uint8_t *data =
-		frame_payload(frame->data, frame->len, packet->endpoint.ip, packet->endpoint.port, &len);
+		frame_payload(ethernet, frame->len - tags, packet->endpoint.ip, packet->endpoint.port, &len);
 
 	if (__builtin_expect(!data, 0)) {
-		if (frame_is_fragment(frame->data, frame->captured))
+		if (frame_is_fragment(ethernet, frame->captured - tags))
 			stats->fragments += 1;
 		else
 			stats->malformed += 1;
 		return 0;
 	}
-	/* Not ready: it never was on a wire (veth, loopback); valid: somebody looked already. */
-	if (!(frame->status & checked) && frame->captured == frame->len &&
-	    !frame_checksum_right(frame->data, data, len)) {
+	if (__builtin_expect(!packet_checksums_right(frame, ethernet, data, len), 0)) {
 		stats->bad_checksum += 1;
 		return 0;
 	}
@@ -87,7 +98,7 @@ static inline int packet_take(struct packet *packet, const struct packet_frame *
 	out->wire_ns = packet->stamps ? frame->sec * 1000000000LL + frame->nsec : 0;
 	if (__builtin_expect(out->truncated, 0))
 		stats->truncated += 1;
-	if (frame->status & TP_STATUS_VLAN_VALID)
+	if (frame->status & TP_STATUS_VLAN_VALID || tags)
 		stats->tagged += 1;
 	stats->stamped += packet->stamps;
 	return 1;

@@ -119,6 +119,7 @@ static int take(struct tap_rx *tap, uint32_t got, struct rx_datagram *out)
 	/* A full buffer may be the begin of more: how long it was, only the IPv4 header tells. */
 	uint32_t length = got == ROOM ? UINT16_MAX + ROOM : got;
 	struct dissected found = {0};
+	const uint8_t *ethernet;
 	enum dissect verdict =
 		dissect_ethernet(&found, tap->buffer, got, length, tap->endpoint.ip, tap->endpoint.port);
 
@@ -127,8 +128,9 @@ static int take(struct tap_rx *tap, uint32_t got, struct rx_datagram *out)
 		stats->fragments += verdict == DISSECT_FRAGMENT;
 		return 0;
 	}
-	if (found.there == found.len &&
-	    !frame_checksum_right(found.packet - FRAME_ETHERNET, found.payload, found.len)) {
+	ethernet = found.packet - FRAME_ETHERNET; /* as if it had no tags */
+	if (!frame_header_right(ethernet) ||
+	    (found.there == found.len && !frame_checksum_right(ethernet, found.payload, found.len))) {
 		stats->bad_checksum += 1;
 		return 0;
 	}

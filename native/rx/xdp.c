@@ -202,9 +202,10 @@ static inline int dissect(struct xdp *xdp, const struct xdp_desc *desc, struct r
 		xdp->rx.stats->malformed += 1;
 		return 0;
 	}
-	if (__builtin_expect(frame_has_checksum(out->data) &&
-				     !frame_checksum_unfinished(frame, out->data, out->len) &&
-				     !frame_checksum_right(frame, out->data, out->len),
+	if (__builtin_expect(!frame_header_right(frame) ||
+				     (frame_has_checksum(out->data) &&
+				      !frame_checksum_unfinished(frame, out->data, out->len) &&
+				      !frame_checksum_right(frame, out->data, out->len)),
 			     0)) {
 		xdp->rx.stats->bad_checksum += 1;
 		return 0;

@@ -38,6 +38,29 @@ static inline void arrives(int fd, const char *data)
 	CHECK(!memcmp(got, data, strlen(data)));
 }
 
+/* The checksum of RFC 1071 over `len` bytes, after `sum`; byte by byte, by the book. */
+static inline uint16_t book_checksum(uint32_t sum, const uint8_t *bytes, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		sum += i & 1 ? bytes[i] : (uint32_t)bytes[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static inline void put_u16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* Makes the IPv4 header's checksum right again. */
+static inline void sign_header(uint8_t *ip)
+{
+	put_u16(ip + 10, 0);
+	put_u16(ip + 10, book_checksum(0, ip, (ip[0] & 15u) * 4));
+}
+
 /* A frame to the granted flow, `options` bytes of IP options, payload "payload". Its length. */
 static inline uint32_t build_frame(uint8_t *frame, uint32_t options)
 {
@@ -60,6 +83,7 @@ static inline uint32_t build_frame(uint8_t *frame, uint32_t options)
 	memcpy(udp + 2, &port, 2);
 	memcpy(udp + 4, &len, 2);
 	memcpy(udp + FRAME_UDP, "payload", 7);
+	sign_header(ip);
 	return FRAME_HEADERS + options + 7;
 }
 

@@ -154,18 +154,18 @@ static void odd_frames_are_counted(void)
 	rx->ops->close(rx);
 }
 
-/* Every length a good frame can be cut to: without a port it is not let in, with one it is malformed. */
+/* Every length a good frame can be cut to: without an address it is not let in, with one it is malformed. */
 static void runts_do_no_harm(void)
 {
 	struct rx *rx = path_open();
 	uint8_t frame[128];
-	uint32_t len = build_frame(frame, 0), with_port = FRAME_ETHERNET + FRAME_IPV4 + 4;
+	uint32_t len = build_frame(frame, 0), with_address = FRAME_ETHERNET + FRAME_IPV4;
 
 	for (uint32_t cut = FRAME_ETHERNET + 1; cut < len; cut++)
 		send_frame(frame, cut);
 	send_frame(frame, len);
 	path_expect(rx, "payload", 7);
-	CHECK_EQ(path_stats.malformed, len - with_port);
+	CHECK_EQ(path_stats.malformed, len - with_address);
 	CHECK_EQ(path_stats.datagrams, 1);
 	rx->ops->close(rx);
 }

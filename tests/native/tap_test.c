@@ -7,7 +7,7 @@
 #include <net/ethernet.h>
 #include <netinet/in.h>
 
-#include "conform.h"
+#include "frames.h"
 #include "tap.h"
 
 /* No IPv6: what it says on a fresh interface would fill a full queue at moments of its own choice. */
@@ -58,12 +58,6 @@ static int frame_sender(void)
 	return fd;
 }
 
-static void big16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
 /* A good frame of the flow with `tags` VLAN headers. Its length. */
 static uint32_t frame_make(uint8_t *frame, int tags, const char *data, uint32_t len)
 {
@@ -72,21 +66,22 @@ static uint32_t frame_make(uint8_t *frame, int tags, const char *data, uint32_t 
 	memset(frame, 0, 64);
 	memcpy(frame, "\x01\x00\x5e\x7f\x00\x01\x02\x00\x00\x00\x00\x01", 12);
 	for (int i = 0; i < tags; i++) {
-		big16(frame + 12 + 4 * i, i + 1 < tags ? 0x88a8 : 0x8100);
-		big16(frame + 14 + 4 * i, 7);
+		put_u16(frame + 12 + 4 * i, i + 1 < tags ? 0x88a8 : 0x8100);
+		put_u16(frame + 14 + 4 * i, 7);
 	}
-	big16(frame + 12 + 4 * tags, 0x0800);
+	put_u16(frame + 12 + 4 * tags, 0x0800);
 	ip = frame + 14 + 4 * tags;
 	ip[0] = 0x45;
-	big16(ip + 2, 28 + len);
+	put_u16(ip + 2, 28 + len);
 	ip[8] = 1;
 	ip[9] = 17;
 	inet_pton(AF_INET, WIRE_HERE, ip + 12);
 	inet_pton(AF_INET, WIRE_GROUP, ip + 16);
-	big16(ip + 20, 4711);
-	big16(ip + 22, WIRE_PORT);
-	big16(ip + 24, 8 + len);
+	put_u16(ip + 20, 4711);
+	put_u16(ip + 22, WIRE_PORT);
+	put_u16(ip + 24, 8 + len);
 	memcpy(ip + 28, data, len);
+	sign_header(ip);
 	return (uint32_t)(ip - frame) + 28 + len;
 }
 
@@ -129,13 +124,13 @@ static void frames_are_counted_by_name(void)
 	frame[14] = 0x45;
 	frame_send(fd, frame, 14 + 12); /* a runt */
 	frame_send(fd, frame, len - 2); /* shorter than it says */
-	big16(frame + 38, 13);
+	put_u16(frame + 38, 13);
 	frame_send(fd, frame, len); /* UDP longer than IPv4 */
 	path_silence(rx);
 	CHECK_EQ(path_stats.malformed, 5);
-	big16(frame + 38, 12);
+	put_u16(frame + 38, 12);
 
-	big16(frame + 40, 0x1234);
+	put_u16(frame + 40, 0x1234);
 	frame_send(fd, frame, len);
 	path_silence(rx);
 	CHECK_EQ(path_stats.bad_checksum, 1);
@@ -166,11 +161,11 @@ static void other_traffic_is_passed_over(void)
 
 	for (int round = 0; round < 100; round++) {
 		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-			big16(frame + 12, types[i]);
+			put_u16(frame + 12, types[i]);
 			frame_send(fd, frame, len);
 		}
 	}
-	big16(frame + 12, 0x0800);
+	put_u16(frame + 12, 0x0800);
 	frame[14 + 9] = 1;
 	frame_send(fd, frame, len);
 	wire_send(sender, WIRE_GROUP, WIRE_PORT, "ours", 4);
