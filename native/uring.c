@@ -40,7 +40,9 @@ static int explain(int error, const char *what)
 			    "Cannot %s: no io_uring in this kernel or sandbox; use the plain socket path",
 			    what);
 	case ENOMEM:
-		return fail(ENOMEM, "Cannot %s: no memory for an io_uring; raise RLIMIT_MEMLOCK (ulimit -l)",
+		return fail(ENOMEM,
+			    "Cannot %s: no memory for an io_uring; raise RLIMIT_MEMLOCK (ulimit -l), or use "
+			    "the plain socket path",
 			    what);
 	default:
 		return fail(error, "Cannot %s: io_uring_setup: %s", what, strerror(error));

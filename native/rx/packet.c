@@ -60,7 +60,8 @@ static int open_socket(struct packet *packet)
 	if (errno == EPERM)
 		return fail(EPERM,
 			    "Cannot make a packet socket: not allowed; packet needs CAP_NET_RAW (run as "
-			    "root), udp and uring need nothing");
+			    "root, or in a user namespace of your own: unshare -Urn), udp and uring need "
+			    "nothing");
 	return fail(errno, "Cannot make a packet socket: %s; it needs a kernel with CONFIG_PACKET",
 		    strerror(errno));
 }

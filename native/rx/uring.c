@@ -56,7 +56,7 @@ struct uring_rx {
 		*ring;	  /* ours; the kernel reads it. One mapping: the ring's page, then ... */
 	uint8_t *buffers; /* ... BUFFERS x STRIDE */
 	uint32_t held;
-	uint16_t held_ids[RX_BATCH];
+	uint16_t held_ids[BUFFERS]; /* whoever polls without giving back may come to hold them all */
 };
 
 static void give(struct uring_rx *uring, uint16_t id, int offset)
@@ -97,6 +97,10 @@ static int ring_open(struct uring_rx *uring)
 		give(uring, id, id);
 	io_uring_buf_ring_advance(uring->ring, BUFFERS);
 	error = io_uring_register_buf_ring(&uring->uring.ring, &registration, 0);
+	if (error == -ENOMEM)
+		return fail(ENOMEM,
+			    "Cannot give the kernel a buffer ring: no memory that may be locked; raise "
+			    "RLIMIT_MEMLOCK (ulimit -l), or use udp");
 	if (error)
 		return fail(-error,
 			    "Cannot give the kernel a buffer ring: %s; uring needs Linux 6.0 or later",

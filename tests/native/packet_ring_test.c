@@ -321,25 +321,6 @@ static void a_deleted_interface_is_told(void)
 	rx->ops->close(rx);
 }
 
-static void nobody_is_told_what_is_missing(void)
-{
-	int status;
-	pid_t child = fork();
-
-	if (!child) {
-		struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
-		struct rx *rx;
-
-		netns_enter(wire_b);
-		if (setresuid(65534, 65534, 65534))
-			_exit(2);
-		_exit(path_ops->open(&rx, &options, &path_stats) != -EPERM ||
-		      !wire_said("packet needs CAP_NET_RAW (run as root), udp and uring need nothing"));
-	}
-	CHECK_EQ(waitpid(child, &status, 0), child);
-	CHECK_EQ(status, 0);
-}
-
 static void unfit_endpoints_are_refused(void)
 {
 	refused_with_a_sentence(WIRE_GROUP, "", WIRE_PORT, EINVAL, "no interface named");
@@ -367,7 +348,6 @@ static void ring_holds(const struct rx_ops *ops)
 	RUN(down_and_up_again);
 	RUN(it_opens_on_an_interface_that_is_down);
 	RUN(a_deleted_interface_is_told);
-	RUN(nobody_is_told_what_is_missing);
 	RUN(unfit_endpoints_are_refused);
 }
 
