@@ -95,7 +95,7 @@ static int explain_load(int error)
 }
 
 /* Somebody has the hook: says who. */
-static int occupied(const struct rx_endpoint *endpoint, int error)
+static int occupied(const struct rx_endpoint *endpoint)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
 	struct bpf_prog_info info = {0};
@@ -103,16 +103,23 @@ static int occupied(const struct rx_endpoint *endpoint, int error)
 	int fd;
 
 	if (bpf_xdp_query(endpoint->ifindex, 0, &query))
-		return fail(error, "Cannot attach to \"%s\": another XDP program is there", endpoint->ifname);
+		return fail(EBUSY, "Cannot attach to \"%s\": another XDP program is there", endpoint->ifname);
 	id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
 	fd = bpf_prog_get_fd_by_id(id);
 	if (fd >= 0) {
 		bpf_obj_get_info_by_fd(fd, &info, &size);
 		close(fd);
 	}
-	return fail(error,
+	if (!strcmp(info.name, PROGRAM))
+		return fail(
+			EBUSY,
+			"Cannot attach to \"%s\": XDP program %u \"%s\" is there already and is left alone: "
+			"another engine receives by xdp there; close it, or receive another flow by udp, "
+			"uring or packet",
+			endpoint->ifname, id, info.name);
+	return fail(EBUSY,
 		    "Cannot attach to \"%s\": XDP program %u \"%s\" is there already and is left alone; "
-		    "`bpftool net` shows it, `ip link set %s xdp off` removes it",
+		    "`bpftool net` shows it; end who holds it, or `ip link set %s xdp off`",
 		    endpoint->ifname, id, info.name, endpoint->ifname);
 }
 
@@ -146,7 +153,7 @@ static int try_attempt(struct steering *steering, const struct attempt *attempt,
 	if (!error)
 		error = attach(steering, endpoint->ifindex, attempt->mode);
 	if (error == -EBUSY || error == -EEXIST) {
-		occupied(endpoint, -error);
+		occupied(endpoint);
 		return NO_MORE;
 	}
 	if (error && attempt->metadata)

@@ -120,7 +120,7 @@ static void note_queues(const struct xdp *xdp, const struct xdp_line *line, uint
 	if (xdp->stamps && !line->steering.metadata && line == xdp->lines)
 		rx_note(stats, "no rx-timestamp metadata, stamps by XDP");
 	if (mtu + FRAME_ETHERNET > most)
-		rx_note(stats, "MTU %u: frames over %u are dropped%s", mtu, most,
+		rx_note(stats, "MTU %u: over %u dropped%s", mtu, most,
 			xdp->umem.frame_bytes < 4096 ? "; frame=4096" : "");
 }
 
