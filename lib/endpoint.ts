@@ -54,7 +54,7 @@ export interface FeedEndpoint {
   if: string;
   /** Namespace name or file to open the socket in. @default {""} */
   netns: string;
-  /** First NIC queue (`xdp`; the ring of `packet` gets every queue's datagrams). @default {0} */
+  /** First NIC queue (`xdp`; the others get every queue's datagrams). @default {0} */
   queue: number;
   /** Queues served from there on (`xdp`, `tap`). @default {1} */
   queues: number;

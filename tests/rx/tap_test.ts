@@ -87,6 +87,47 @@ testWhen(noTap, "Engine via tap ends with a sentence when its TAP is deleted", a
   });
 });
 
+testWhen(noTap, "Engine via tap counts that its TAP went down, and goes on when it is up", async () => {
+  await withNamespace(async () => {
+    using engine = await openTap("wait=block&queue=3");
+    assert.match(engine.feed.note, /every queue's datagrams: queue= is xdp's/);
+    engine.start();
+    const to = `udp://${GROUP}:12345?if=${TAP}&netns=${NAMESPACE}`;
+    for (const downs of [0, 1, 2]) {
+      if (downs > 0) {
+        await ip("-n", NAMESPACE, "link", "set", TAP, "down");
+        await ip("-n", NAMESPACE, "link", "set", TAP, "up");
+        await until("the TAP's way down to be noticed", () => engine.feed.rx.link_downs === downs);
+      }
+      const before = engine.feed.counters.datagrams;
+      using traffic = Traffic.open({ to, rate: 5000, count: 100 });
+      await traffic.ended();
+      assert.equal(traffic.tx.failed, 0);
+      await until(
+        "the traffic",
+        () => engine.feed.counters.datagrams + engine.feed.rx.dropped === before + 100,
+      );
+    }
+    assert.equal(engine.trouble, "");
+    assert.ok(engine.feed.troubles.some((line) => line === "the interface went down 2 times"));
+  });
+});
+
+testWhen(noTap, "Engine.next() via tap throws when its TAP is deleted, and a new one opens", async () => {
+  await withNamespace(async () => {
+    for (let round = 0; round < 2; round++) {
+      const engine = await openTap("wait=block");
+      engine.next();
+      await ip("-n", NAMESPACE, "link", "del", TAP);
+      assert.throws(() => {
+        for (const deadline = performance.now() + 5000; performance.now() < deadline;) engine.next();
+      }, { name: "NativeError", message: /Cannot (read TAP|go on receiving on) "tap0"/ });
+      assert.equal(engine.feed.counters.datagrams, 0);
+      engine.close();
+    }
+  });
+});
+
 testWhen(noTap, "Traffic via tap arrives at a plain socket behind the TAP", async () => {
   await withNamespace(async () => {
     await ip("-n", NAMESPACE, "tuntap", "add", TAP, "mode", "tap");
