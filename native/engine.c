@@ -294,11 +294,8 @@ static void *run_thread(void *arg)
 
 		if (kind > 0)
 			seats_publish(engine);
-		if (kind > 0 && engine->turn_open && engine->control->seats) {
-			engine->turn_open = 0; /* the turn is the seat's now: told by the order it causes */
-			engine->mark = clock_ticks();
-			engine->turn_start = engine->mark;
-		}
+		if (kind > 0 && engine->turn_open && engine->control->seats)
+			engine_hand_over(engine);
 		if (kind < 0) {
 			hp_last_error(engine->control->trouble, sizeof(engine->control->trouble) - 1);
 			break;

@@ -57,6 +57,11 @@ struct hp_engine {
 
 	/* Stamps, in ticks: `mark` is where the running stage began. */
 	uint64_t mark, turn_start, recv_end;
+	uint64_t looked; /* when the last look at the wire began */
+	struct {
+		uint64_t wait, recv, decode, book;
+		int received, applied;
+	} noted; /* stages of this turn, written into the histograms once the strategy has answered */
 	uint64_t strategy_ticks; /* time the strategy had in this turn so far */
 	int turn_open;		 /* an event is with the strategy */
 	uint64_t answered;	 /* when it sent its first order in this turn; 0 = not yet */
@@ -75,6 +80,8 @@ struct hp_engine {
 /* One turn of the loop: the kind of the event now in control->event, NONE after `polls` empty polls, or
  * -errno. */
 int engine_turn(struct hp_engine *engine, uint32_t polls);
+/* The open turn goes to the seats: told by the orders it causes. */
+void engine_hand_over(struct hp_engine *engine);
 /* Looks at the wire a thousand times and gives back what comes. 0 or -errno. */
 int engine_discard(struct hp_engine *engine);
 /* Checks, encodes, sends. 0 sent, 1 queued (SENT is told when it has gone), or -errno. */

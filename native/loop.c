@@ -34,16 +34,39 @@ static void record_since(const struct hp_engine *engine, struct hp_histogram *hi
 		histogram_record(histogram, (uint64_t)ns);
 }
 
+/* What was noted on the way to the strategy goes into the histograms: they are not on that way. */
+static void write_down(struct hp_engine *engine)
+{
+	if (engine->noted.received) {
+		stage(engine, HP_STAGE_WAIT, engine->noted.wait);
+		stage(engine, HP_STAGE_RECV, engine->noted.recv);
+	}
+	if (engine->noted.applied) {
+		stage(engine, HP_STAGE_DECODE, engine->noted.decode);
+		stage(engine, HP_STAGE_BOOK, engine->noted.book);
+	}
+	engine->noted.received = engine->noted.applied = 0;
+}
+
 /* The strategy has returned (it asked for the next turn): write down what the turn cost. */
 static void close_turn(struct hp_engine *engine, uint64_t now)
 {
 	engine->turn_open = 0;
+	write_down(engine);
 	if (!engine->recorded)
 		record_since(engine, &engine->control->one_way, engine->control->event.sent_ns,
 			     engine->answered ? engine->answered : now);
 	engine->strategy_ticks += now - engine->mark;
 	stage(engine, HP_STAGE_STRATEGY, engine->strategy_ticks);
 	stage(engine, HP_STAGE_LOOP, now - engine->turn_start);
+}
+
+void engine_hand_over(struct hp_engine *engine)
+{
+	engine->turn_open = 0;
+	write_down(engine);
+	engine->mark = clock_ticks();
+	engine->turn_start = engine->mark;
 }
 
 static int emit(struct hp_engine *engine, enum hp_event_kind kind, double seq, double detail)
@@ -110,8 +133,9 @@ static int emit_book(struct hp_engine *engine, const struct feed_update *update,
 	book_apply(engine->book, (double)update->seq, update->flags, update->price, update->qty);
 	applied = clock_ticks();
 	fill_book_event(engine, update);
-	stage(engine, HP_STAGE_DECODE, decoded - engine->mark);
-	stage(engine, HP_STAGE_BOOK, applied - decoded);
+	engine->noted.decode = decoded - engine->mark;
+	engine->noted.book = applied - decoded;
+	engine->noted.applied = 1;
 	engine->control->loops += 1;
 	engine->since_idle++;
 	engine->strategy_ticks = 0;
@@ -168,19 +192,21 @@ static int receive(struct hp_engine *engine)
 		engine->rx->ops->release(engine->rx);
 		engine->batch_count = engine->batch_next = 0;
 	}
-	before = clock_ticks();
+	before = engine->looked = clock_ticks();
 	count = engine->rx->ops->poll(engine->rx, engine->batch, RX_BATCH);
 	if (count <= 0)
 		return count;
 	after = clock_ticks();
-	stage(engine, HP_STAGE_WAIT, before - engine->mark);
-	stage(engine, HP_STAGE_RECV, after - before);
+	if (engine->noted.received)
+		write_down(engine); /* of a receive that held no record for anybody */
+	engine->noted.wait = before - engine->mark;
+	engine->noted.recv = after - before;
+	engine->noted.received = 1;
 	engine->batch_count = count;
 	engine->batch_next = 0;
 	engine->turn_start = before;
-	engine->recv_end = after;
+	engine->recv_end = engine->mark = after;
 	engine->control->now_ns = (double)(clock_realtime_ns(after) - engine->epoch_ns);
-	engine->mark = clock_ticks();
 	return count;
 }
 
@@ -199,9 +225,8 @@ static int serve_orders(struct hp_engine *engine, uint64_t now)
 }
 
 /* What is due while the wire is quiet: order states, holes that grew too old, counters. */
-static int idle(struct hp_engine *engine)
+static int idle(struct hp_engine *engine, uint64_t now)
 {
-	uint64_t now = clock_ticks();
 	int changed = serve_orders(engine, now);
 
 	if (changed)
@@ -262,7 +287,7 @@ int engine_turn(struct hp_engine *engine, uint32_t polls)
 
 		if (count < 0)
 			return count;
-		kind = count ? next_record(engine) : idle(engine);
+		kind = count ? next_record(engine) : idle(engine, busy ? clock_ticks() : engine->looked);
 		if (kind == HP_EVENT_NONE && !count)
 			engine->since_idle = 0;
 	}

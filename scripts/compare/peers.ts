@@ -4,9 +4,9 @@ import { SENDER_CORE } from "./wire.ts";
 
 /** What a peer measured in one round. */
 export interface PeerRound {
-  /** Round trip, ns; for programs that measure it. */
+  /** Round trip or one way, ns; for programs that measure one. */
   p50?: number;
-  /** Round trip, ns. */
+  /** The same at the 99th percentile. */
   p99?: number;
   /** Thousand packets a second; for programs that measure that. */
   kpps?: number;
@@ -17,14 +17,15 @@ export interface Peer {
   /** What its row is called: the program and the option that matters. */
   name: string;
   /** What it measures. */
-  measures: "round trip" | "drop rate";
+  measures: "round trip" | "one way" | "drop rate";
   /** Runs one round. Throws an Error whose message is why it cannot. */
-  round(wire: Namespaces, seconds: number): Promise<PeerRound>;
+  round(wire: Namespaces, seconds: number, rate: number): Promise<PeerRound>;
 }
 
 const PORT = 11111;
 /** Round trips a second of measuring, about what a good path makes. */
 const TRIPS = 50_000;
+const BARE = new URL("../../native/build/bench/wire_bench", import.meta.url).pathname;
 const decoder = new TextDecoder();
 
 /** A command in a namespace, on one core. */
@@ -86,6 +87,18 @@ function percentile(text: string, which: string): number {
   return Number(found[1]) * 1000;
 }
 
+/** A plain sender and a plain recv() loop in C: what a receive path can cost at least, at the pace of our rows. */
+const bare: Peer = {
+  name: "bare C loop, udp → recv spin",
+  measures: "one way",
+  async round({ exchange, strategy }, seconds, rate) {
+    const args = [exchange, strategy, String(Math.round(rate)), String(seconds)];
+    const command = new Deno.Command(BARE, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+    const [p50, p99] = (await finish(command, "wire_bench")).split(" ").map(Number);
+    return { p50: p50!, p99: p99! };
+  },
+};
+
 /** Both sides through the same two paths, as sockperf's both sides go through one kind of socket. */
 function ours(rx: "udp" | "xdp", tx: "udp" | "packet"): Peer {
   return {
@@ -121,6 +134,7 @@ const xdpBench: Peer = {
 
 /** The peers, in the order of their rows. */
 export const PEERS: readonly Peer[] = [
+  bare,
   sockperf("(blocking)", []),
   sockperf("--nonblocked", ["--nonblocked"]),
   sockperf("--lls 50", ["--lls", "50"]),

@@ -46,16 +46,18 @@ export function printComparison(rows: readonly Measured[], peers: readonly PeerR
 }
 
 function printPeers(peers: readonly PeerRow[]): void {
-  console.log("\nRound trips, 64 bytes, both sides spinning unless said; and drop rates");
+  console.log("\nOther programs on the same wire, and our ping-pong; both sides spin unless said");
   console.log(drawTable(
-    ["program", "p50", "rounds", "p99", "rate"],
-    peers.filter(({ available }) => available).map(({ name, round_trip_ns: trip, kpps }) => [
+    ["program", "measures", "p50", "rounds", "p99", "rate"],
+    peers.filter(({ available }) => available).map(({ name, measures, ns, kpps }) => [
       name,
-      trip ? formatNs(trip.p50) : dash,
-      trip ? `${formatNs(trip.p50_lo)} .. ${formatNs(trip.p50_hi)}` : dash,
-      trip ? formatNs(trip.p99) : dash,
+      measures,
+      ns ? formatNs(ns.p50) : dash,
+      ns ? `${formatNs(ns.p50_lo)} .. ${formatNs(ns.p50_hi)}` : dash,
+      ns ? formatNs(ns.p99) : dash,
       kilo(kpps),
     ]),
+    2,
   ));
 }
 
