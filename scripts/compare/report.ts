@@ -66,11 +66,16 @@ export function machineLine({ cores, cpu, kernel, deno }: Machine): string {
   return `${cores} cores, ${cpu}, Linux ${kernel}, Deno ${deno}`;
 }
 
-/** The latency distributions in one picture: receive paths in colours, waiting ones dashed. */
+/** What a picture has room for: one sender against every receiver, and the ways into xdp; no look-alikes. */
+const drawn = ({ row, case: { rx, tx, wait, options } }: Measured) =>
+  row.available && Object.keys(options).length === 0 && wait !== "busy-poll" &&
+  (tx === "udp" || rx === "xdp");
+
+/** The latency distributions in one picture: pairs of sender and receiver in colours, sleeping ones dashed. */
 export function pictureOf(rows: readonly Measured[], title: string): string {
   return percentilePlot(
     title,
-    rows.filter(({ row, case: kind }) => row.available && Object.keys(kind.options).length === 0)
+    rows.filter(drawn)
       .map(({ case: kind, histogram }) => ({
         name: nameOf(kind),
         histogram,
