@@ -9,6 +9,7 @@
  * the CSV; --log= logs none.
  * Ends with Ctrl-C, or with --once after one session.
  */
+import { numberOf } from "./arguments.ts";
 import { parseArgs } from "node:util";
 import { Exchange, type Pace, Tape } from "hotpath";
 import { netnsPath } from "../lib/endpoint.ts";
@@ -40,13 +41,7 @@ function configure(args: string[]) {
       once: flag,
     },
   });
-  const number = (name: keyof typeof values, otherwise: number) => {
-    const value = values[name] === undefined ? otherwise : Number(values[name]);
-    if (!Number.isFinite(value)) {
-      throw new TypeError(`Cannot use --${name}=${values[name]}: a number is needed`);
-    }
-    return value;
-  };
+  const number = (name: keyof typeof values, otherwise: number) => numberOf(name, values[name], otherwise);
   const pace: Pace = values.flat
     ? "flat"
     : values.recorded !== undefined

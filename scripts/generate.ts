@@ -10,6 +10,7 @@
  * fills the wire by --via for three seconds (or as bounded), receives by --rx and shows that what was sent is what was
  * delivered and what was lost. With --to and no bound it ends with Ctrl-C.
  */
+import { numberOf } from "./arguments.ts";
 import { parseArgs } from "node:util";
 import { Engine, formatCount, formatNs, Namespaces, Tape, Traffic, type TrafficOptions } from "hotpath";
 
@@ -34,13 +35,7 @@ function configure(args: string[]) {
       json: flag,
     },
   });
-  const number = (name: keyof typeof values, otherwise: number) => {
-    const value = values[name] === undefined ? otherwise : Number(values[name]);
-    if (!Number.isFinite(value)) {
-      throw new TypeError(`Cannot use --${name}=${values[name]}: a number is needed`);
-    }
-    return value;
-  };
+  const number = (name: keyof typeof values, otherwise: number) => numberOf(name, values[name], otherwise);
   if (values.to !== undefined && (values.via ?? values.rx) !== undefined) {
     throw new TypeError("Cannot use --via or --rx with --to: the endpoint says how, add via= to it");
   }

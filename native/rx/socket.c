@@ -11,12 +11,12 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "measure/error.h"
+#include "measure/note.h"
 #include "rx.h"
 
 #define RCVBUF_DEFAULT (8u << 20)
@@ -49,15 +49,10 @@ int rx_endpoint(struct rx_endpoint *out, const struct hp_rx_options *options)
 
 void rx_note(struct hp_rx_stats *stats, const char *format, ...)
 {
-	size_t used = strnlen(stats->note, sizeof(stats->note) - 1);
 	va_list arguments;
 
-	if (used)
-		used += (size_t)snprintf(stats->note + used, sizeof(stats->note) - used, ", ");
-	if (used >= sizeof(stats->note))
-		return;
 	va_start(arguments, format);
-	vsnprintf(stats->note + used, sizeof(stats->note) - used, format, arguments);
+	note_append(stats->note, sizeof(stats->note), format, arguments);
 	va_end(arguments);
 }
 

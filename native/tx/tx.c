@@ -2,9 +2,8 @@
 /* Which file serves which enum hp_tx_path, and what every path counts alike. */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "measure/note.h"
 #include "tx.h"
 
 const struct tx_ops *tx_path(int32_t path)
@@ -56,14 +55,9 @@ void tx_failed(struct tx *tx, int error, uint32_t datagrams)
 
 void tx_note(struct hp_tx_stats *stats, const char *format, ...)
 {
-	size_t used = strnlen(stats->note, sizeof(stats->note) - 1);
 	va_list arguments;
 
-	if (used)
-		used += (size_t)snprintf(stats->note + used, sizeof(stats->note) - used, ", ");
-	if (used >= sizeof(stats->note))
-		return;
 	va_start(arguments, format);
-	vsnprintf(stats->note + used, sizeof(stats->note) - used, format, arguments);
+	note_append(stats->note, sizeof(stats->note), format, arguments);
 	va_end(arguments);
 }
