@@ -182,8 +182,8 @@ const TX_PATH_OPTIONS: Record<TxPath, string[]> = {
   tap: ["mac", "queue"],
   kernel: ["mac"],
 };
-/** Options of a wire, which a capture has not. */
-const WIRE_OPTIONS = ["if", "netns", "queue", "rcvbuf", "stamps", "budget"];
+/** What a capture cannot do: refused there, while a wire's `if=`, `netns=` and `queue=` are merely without effect. */
+const WIRE_OPTIONS = ["rcvbuf", "stamps", "budget"];
 const ORDER_OPTIONS = ["via", "netns"];
 
 function parse(text: string | URL, scheme: string, options: string[], example: string): URL {
@@ -292,8 +292,8 @@ function refuseNoFile(feed: FeedEndpoint, url: URL): void {
 
 /**
  * Parses a feed's endpoint. Every path takes
- * `udp://address:port?via=…&cpu=&wait=spin|busy-poll|block&qty=`, every one but `pcap`
- * `if= netns= queue= rcvbuf= stamps= budget=`; besides,
+ * `udp://address:port?via=…&if=&netns=&queue=&cpu=&wait=spin|busy-poll|block&qty=` (a capture has no use for the first
+ * three), every one but `pcap` `rcvbuf= stamps= budget=`; besides,
  * `uring` takes `sqpoll=`, `xdp` takes `queues= mode= frame= frames= also=`, `packet` takes `ring= fanout=`, `tap` takes
  * `queues=` and `pcap` takes `file= speed=`.
  *

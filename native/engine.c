@@ -53,6 +53,8 @@ static int open_rx(struct hp_engine *engine)
 	error = ops->open(&engine->rx, options, &engine->control->rx);
 	if (!error && options->queue && options->path != HP_RX_XDP)
 		rx_note(&engine->control->rx, "every queue's datagrams: queue= is xdp's");
+	if (!error && engine->recorded && options->ifname[0])
+		rx_note(&engine->control->rx, "a file: if= without effect");
 	if (!error && !engine->recorded)
 		error = interface_watch_open(&engine->interface, options->ifname);
 	netns_leave(before);

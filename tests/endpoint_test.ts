@@ -74,6 +74,7 @@ Deno.test("parseFeed() takes every option", () => {
   assert.deepEqual(options("via=tap&if=t&queues=2"), { ...FEED, via: "tap", if: "t", queues: 2 });
   assert.deepEqual(options("via=pcap&file=/a&speed=2.5"), { ...FEED, via: "pcap", file: "/a", speed: 2.5 });
   assert.equal(options("via=pcap&file=/a&speed=flat").speed, "flat");
+  assert.equal(options("via=pcap&file=/a&if=e&queue=0&cpu=1&wait=block").if, "e"); // as on every path
 });
 
 Deno.test("parseFeed() refuses an option that only another path has, and a path without what it needs", () => {
@@ -84,7 +85,7 @@ Deno.test("parseFeed() refuses an option that only another path has, and a path 
       ["via=packet", /it needs the interface, add if=NAME$/],
       ["via=tap", /it needs the interface, add if=NAME$/],
       ["via=pcap", /it needs the capture, add file=PATH$/],
-      ["via=pcap&file=a&if=eth0", /Cannot use if in .*: a capture is a file, not a wire$/],
+      ["via=pcap&file=a&stamps=1", /Cannot use stamps in .*: a capture is a file, not a wire$/],
       ["via=pcap&file=a&speed=0", /Cannot use speed=0 in .*: a number above 0, or flat, is needed$/],
       ["via=xdp&if=e&also=@n", /Cannot use also=@n in .*: write also=IF or also=IF@NAMESPACE$/],
     ] as const

@@ -184,9 +184,6 @@ static int read_options(struct pcap *pcap, const struct hp_rx_options *options)
 	memcpy(pcap->path, options->file, sizeof(options->file));
 	if (!pcap->path[0])
 		return fail(EINVAL, "Cannot play a capture: none is named; add file=PATH");
-	if (options->ifname[0])
-		return fail(EINVAL, "Cannot play \"%s\" on an interface: a capture has none; leave if= out",
-			    pcap->path);
 	if (options->pace == HP_PACE_FLAT)
 		return 0;
 	if (options->pace != HP_PACE_RECORDED || !isfinite(speed) || speed <= 0)

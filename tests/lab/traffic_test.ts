@@ -261,3 +261,25 @@ Deno.test("Traffic.open() refuses nonsense in one sentence", () => {
   assert.throws(() => Traffic.open({ to, count: 0.5 }), /whole numbers are needed/);
   assert.throws(() => Traffic.open({ to: "tcp://127.0.0.1:9" }), TypeError);
 });
+
+for (const rx of ["udp", "packet", "xdp"] as const) {
+  testWhen(
+    noNamespaces(),
+    `Engine.drain() counts what came through ${rx} and shows it to nobody`,
+    async () => {
+      await using pair = await Namespaces.up();
+      using engine = listen(pair, rx);
+      using traffic = send(pair, "udp", { rate: 20_000, count: 2000 });
+      let drained = 0;
+      await until("everything to come", () => {
+        drained += engine.drain(20);
+        return drained + engine.feed.rx.dropped >= 2000;
+      });
+      await traffic.ended();
+      assert.equal(drained + engine.feed.rx.dropped, traffic.tx.sent);
+      assert.equal(engine.feed.counters.datagrams, 0);
+      engine.start();
+      assert.throws(() => engine.drain(1), /runs on its own thread/);
+    },
+  );
+}

@@ -573,9 +573,6 @@ static void bad_wishes_are_refused(void)
 	struct hp_rx_options options = play_options();
 
 	make_form(&plain);
-	snprintf(options.ifname, sizeof(options.ifname), "vb");
-	play_refused(&options, EINVAL, "a capture has none; leave if= out");
-	options = play_options();
 	options.pace = HP_PACE_RATE;
 	play_refused(&options, EINVAL, "at pace 0, speed 1");
 	options.pace = HP_PACE_RECORDED;

@@ -81,13 +81,15 @@ for (const wait of ["spin", "busy-poll", "block"] as const) {
     const recordedMs = Number(session.at(-1)!.stampNs - RECORDED_NS) / 1e6;
     await withFile(writeCapture(session), async (file) => {
       for (const speed of [1, 5]) {
-        using engine = Engine.open({ feed: `udp://${TO}?via=pcap&file=${file}&speed=${speed}&wait=${wait}` });
+        const url = `udp://${TO}?via=pcap&file=${file}&speed=${speed}&wait=${wait}&if=eth0&queue=0`;
+        using engine = Engine.open({ feed: url }); // the options of a wire are taken, and said to be without effect
         const start = performance.now();
         engine.start();
         await until("the session's end", () => engine.ended === 1);
         assert.ok(performance.now() - start > recordedMs / speed - 1, "not before its time");
         engine.stop();
         assert.equal(engine.trouble, "");
+        assert.match(engine.feed.note, /a file: if= without effect/);
         assertSides(sidesOf(engine.book), bookOf(tape));
       }
     });
