@@ -22,6 +22,7 @@ int interface_watch_open(struct interface_watch *watch, const char *ifname)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
 	struct ifreq request = {0};
+	int error;
 
 	*watch = (struct interface_watch){.fd = -1};
 	if (!ifname[0])
@@ -38,9 +39,9 @@ int interface_watch_open(struct interface_watch *watch, const char *ifname)
 	watch->up = (request.ifr_flags & IFF_UP) != 0;
 	return 0;
 out:
-	fail(errno, "Cannot watch interface \"%s\": %s", watch->name, strerror(errno));
-	interface_watch_close(watch);
-	return -errno;
+	error = fail(errno, "Cannot watch interface \"%s\": %s", watch->name, strerror(errno));
+	interface_watch_close(watch); /* may leave another errno */
+	return error;
 }
 
 static int say_gone(const struct interface_watch *watch)
