@@ -41,22 +41,21 @@ static void set_defaults(struct hp_engine_options *options)
 static int open_rx(struct hp_engine *engine)
 {
 	const struct hp_rx_options *options = &engine->options.rx;
-	const struct rx_ops *ops = rx_path(options->path);
-	int before, error;
+	int error = rx_path_open(&engine->rx, options, &engine->control->rx), before;
 
-	if (!ops)
-		return fail(EINVAL, "Cannot open a receive path: %d is none", options->path);
+	if (error)
+		return error;
+	if (options->queue && options->path != HP_RX_XDP)
+		rx_note(&engine->control->rx, "every queue's datagrams: queue= is xdp's");
+	engine->recorded = options->path == HP_RX_PCAP;
+	if (engine->recorded && options->ifname[0])
+		rx_note(&engine->control->rx, "a file: if= without effect");
+	if (engine->recorded)
+		return 0;
 	before = netns_enter(options->netns);
 	if (before < -1)
 		return before;
-	engine->recorded = options->path == HP_RX_PCAP;
-	error = ops->open(&engine->rx, options, &engine->control->rx);
-	if (!error && options->queue && options->path != HP_RX_XDP)
-		rx_note(&engine->control->rx, "every queue's datagrams: queue= is xdp's");
-	if (!error && engine->recorded && options->ifname[0])
-		rx_note(&engine->control->rx, "a file: if= without effect");
-	if (!error && !engine->recorded)
-		error = interface_watch_open(&engine->interface, options->ifname);
+	error = interface_watch_open(&engine->interface, options->ifname);
 	netns_leave(before);
 	return error;
 }

@@ -14,9 +14,9 @@
 #include "measure/clock.h"
 #include "measure/error.h"
 #include "measure/histogram.h"
-#include "rx/netns.h"
 #include "rx/rx.h"
 #include "strategy/ring.h"
+#include "threads.h"
 #include "tx/tx.h"
 
 #define PING_BYTES 64	    /* the payload: what the peers are given as well */
@@ -34,7 +34,6 @@ struct side {
 
 struct far {
 	struct side side;
-	int32_t cpu;
 	uint32_t stop;
 };
 
@@ -46,34 +45,11 @@ static void close_side(struct side *side)
 		side->tx->ops->close(side->tx);
 }
 
-static int open_rx(struct side *side, const struct hp_rx_options *options)
+static int open_side(struct side *side, const struct hp_rx_options *rx, const struct hp_tx_options *tx)
 {
-	const struct rx_ops *ops = rx_path(options->path);
-	int before, error;
+	int error = rx_path_open(&side->rx, rx, &side->rx_stats);
 
-	if (!ops)
-		return fail(EINVAL, "Cannot receive pings: %d is no receive path", options->path);
-	before = netns_enter(options->netns);
-	if (before < -1)
-		return before;
-	error = ops->open(&side->rx, options, &side->rx_stats);
-	netns_leave(before);
-	return error;
-}
-
-static int open_tx(struct side *side, const struct hp_tx_options *options)
-{
-	const struct tx_ops *ops = tx_path(options->path);
-	int before, error;
-
-	if (!ops)
-		return fail(EINVAL, "Cannot send pings: %d is no transmit path", options->path);
-	before = netns_enter(options->netns);
-	if (before < -1)
-		return before;
-	error = ops->open(&side->tx, options, &side->tx_stats);
-	netns_leave(before);
-	return error;
+	return error ? error : tx_path_open(&side->tx, tx, &side->tx_stats);
 }
 
 /* A path that cannot go on ends the ping-pong by silence, which the near side notices. */
@@ -82,8 +58,6 @@ static void *answer(void *argument)
 	struct far *far = argument;
 	struct rx_datagram got[RX_BATCH];
 
-	if (far->cpu >= 0)
-		hp_pin(far->cpu);
 	while (!load_acquire(&far->stop)) {
 		int count = far->side.rx->ops->poll(far->side.rx, got, 1);
 
@@ -193,16 +167,10 @@ double hp_pingpong(const struct hp_pingpong_options *options, struct hp_histogra
 	if (!far)
 		return fail(ENOMEM, "Cannot play ping-pong: no memory");
 	clock_init();
-	far->cpu = options->far_rx.cpu;
-	if ((result = open_rx(&far->side, &options->far_rx)) ||
-	    (result = open_tx(&far->side, &options->far_tx)) ||
-	    (result = open_rx(&near, &options->near_rx)) || (result = open_tx(&near, &options->near_tx)))
+	if ((result = open_side(&far->side, &options->far_rx, &options->far_tx)) ||
+	    (result = open_side(&near, &options->near_rx, &options->near_tx)) ||
+	    (result = threads_start(&thread, options->far_rx.cpu, answer, far, "the ping-pong's far")))
 		goto out;
-	result = -pthread_create(&thread, NULL, answer, far);
-	if (result < 0) {
-		fail((int)-result, "Cannot start the far side of the ping-pong: %s", strerror((int)-result));
-		goto out;
-	}
 	result = play(&near, options->count, round_trip);
 	store_release(&far->stop, 1);
 	pthread_join(thread, NULL);

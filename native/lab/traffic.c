@@ -70,29 +70,26 @@ static int check_pattern(const struct hp_traffic_options *options, const struct 
 	return 0;
 }
 
-static int open_path(struct hp_traffic *traffic)
+/* The kernel's engine is no path: it makes its datagrams by itself. */
+static int open_kernel(struct hp_traffic *traffic)
 {
 	const struct hp_tx_options *options = &traffic->options.tx;
-	const struct tx_ops *ops = tx_path(options->path);
-	struct hp_tx_stats *stats = &traffic->stats->tx;
-
-	if (options->path == HP_TX_KERNEL)
-		return kernel_open(&traffic->kernel, options, traffic->source.records, traffic->source.seq,
-				   stats);
-	if (!ops)
-		return fail(EINVAL, "Cannot send by path %d: this build has no such transmit path",
-			    options->path);
-	return ops->open(&traffic->tx, options, stats);
-}
-
-static int open_in_namespace(struct hp_traffic *traffic)
-{
-	int before = netns_enter(traffic->options.tx.netns), code;
+	int before = netns_enter(options->netns), code;
 
 	if (before < -1)
 		return before;
-	code = open_path(traffic);
+	code = kernel_open(&traffic->kernel, options, traffic->source.records, traffic->source.seq,
+			   &traffic->stats->tx);
 	netns_leave(before);
+	return code;
+}
+
+static int open_path(struct hp_traffic *traffic)
+{
+	const struct hp_tx_options *options = &traffic->options.tx;
+	int code = options->path == HP_TX_KERNEL ? open_kernel(traffic)
+						 : tx_path_open(&traffic->tx, options, &traffic->stats->tx);
+
 	if (code)
 		return code;
 	if (traffic->tx && traffic->tx->largest < traffic->source.largest)
@@ -182,7 +179,7 @@ struct hp_traffic *hp_traffic_open(const struct hp_traffic_options *options, con
 	memset(stats, 0, sizeof(*stats));
 	traffic->options = *options;
 	traffic->stats = stats;
-	if (!prepare(traffic, tape) && !open_in_namespace(traffic)) {
+	if (!prepare(traffic, tape) && !open_path(traffic)) {
 		stats->running = 1;
 		if (!threads_start(&traffic->thread, traffic->options.tx.cpu, traffic_thread, traffic,
 				   "the generator's")) {

@@ -56,6 +56,8 @@ extern const struct rx_ops rx_pcap;
 
 /* The ops of an enum hp_rx_path, or NULL. */
 const struct rx_ops *rx_path(int32_t path);
+/* Opens the options' path in the options' namespace. 0 and *out, or fail(...). */
+int rx_path_open(struct rx **out, const struct hp_rx_options *options, struct hp_rx_stats *stats);
 
 /* ---- shared by the paths (native/rx/socket.c) ---- */
 

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "measure/error.h"
 #include "measure/note.h"
+#include "rx/netns.h"
 #include "tx.h"
 
 const struct tx_ops *tx_path(int32_t path)
@@ -60,4 +62,20 @@ void tx_note(struct hp_tx_stats *stats, const char *format, ...)
 	va_start(arguments, format);
 	note_append(stats->note, sizeof(stats->note), format, arguments);
 	va_end(arguments);
+}
+
+int tx_path_open(struct tx **out, const struct hp_tx_options *options, struct hp_tx_stats *stats)
+{
+	const struct tx_ops *ops = tx_path(options->path);
+	int before, error;
+
+	if (!ops)
+		return fail(EINVAL, "Cannot send by path %d: this build has no such transmit path",
+			    options->path);
+	before = netns_enter(options->netns);
+	if (before < -1)
+		return before;
+	error = ops->open(out, options, stats);
+	netns_leave(before);
+	return error;
 }

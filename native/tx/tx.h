@@ -60,6 +60,8 @@ extern const struct tx_ops tx_xdp;
 
 /* The ops of an enum hp_tx_path, or NULL. */
 const struct tx_ops *tx_path(int32_t path);
+/* Opens the options' path in the options' namespace. 0 and *out, or fail(...). */
+int tx_path_open(struct tx **out, const struct hp_tx_options *options, struct hp_tx_stats *stats);
 
 /* ---- shared by the paths (native/tx/endpoint.c) ---- */
 

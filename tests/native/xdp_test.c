@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 
 #include "frames.h"
+#include "xdp_wire.h"
 
 /* Id of the program on vb, 0 for none. */
 static uint32_t program_on_vb(void)
@@ -373,21 +374,8 @@ static void drops_are_counted(void)
 
 int main(void)
 {
-	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
-	struct rx *rx;
-	int error;
-
-	wire_up();
-	__sanitizer_install_malloc_and_free_hooks(wire_malloc, wire_free);
-	path_ops = &rx_xdp;
-	error = path_try(&rx, &options);
-	if (error == -EPERM || error == -EACCES || error == -ENOSYS || error == -EAFNOSUPPORT) {
-		wire_said("?");
-		SKIP("no BPF or AF_XDP here");
-	}
-	CHECK_EQ(error, 0);
+	xdp_ready();
 	printf("xdp runs as: %s\n", path_stats.note);
-	rx->ops->close(rx);
 	path_conforms(&rx_xdp);
 	RUN(only_the_flow_leaves_the_kernel);
 	RUN(fragments_stay_with_the_kernel);

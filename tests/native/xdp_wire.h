@@ -145,7 +145,7 @@ static inline void receive_all(struct rx *rx, int count)
 }
 
 /* Opens the path once, or ends the program: skipped where the machine has no XDP. */
-static inline void xdp_wire_up(void)
+static inline void xdp_ready(void)
 {
 	struct hp_rx_options options = path_options(WIRE_GROUP, "vb");
 	struct rx *rx;
@@ -161,6 +161,11 @@ static inline void xdp_wire_up(void)
 	}
 	CHECK_EQ(error, 0);
 	rx->ops->close(rx);
+}
+
+static inline void xdp_wire_up(void)
+{
+	xdp_ready();
 	more_up();
 }
 
