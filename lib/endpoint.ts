@@ -414,3 +414,18 @@ export function parseOrders(text: string | URL): OrderEndpoint {
     netns: netnsPath(url.searchParams.get("netns") ?? ""),
   };
 }
+
+/** A feed as it was given: still to be parsed, or an endpoint already. */
+export function asFeed(given: string | URL | FeedEndpoint): FeedEndpoint {
+  return typeof given === "string" || given instanceof URL ? parseFeed(given) : given;
+}
+
+/** Order entry as it was given: still to be parsed, or an endpoint already. */
+export function asOrders(given: string | URL | OrderEndpoint): OrderEndpoint {
+  return typeof given === "string" || given instanceof URL ? parseOrders(given) : given;
+}
+
+/** A destination as it was given: still to be parsed, or an endpoint already. */
+export function asTx(given: string | URL | TxEndpoint): TxEndpoint {
+  return typeof given === "string" || given instanceof URL ? parseTx(given) : given;
+}

@@ -5,7 +5,7 @@
  * @module
  */
 import { Book } from "./book/book.ts";
-import { type FeedEndpoint, type OrderEndpoint, parseFeed, parseOrders } from "./endpoint.ts";
+import { asFeed, asOrders, type FeedEndpoint, type OrderEndpoint } from "./endpoint.ts";
 import { Feed } from "./feed/feed.ts";
 import { CONTROL, RING, SEAT } from "./layout.ts";
 import { Breakdown } from "./measure/breakdown.ts";
@@ -103,13 +103,8 @@ export class Engine implements Disposable {
    * @throws {Deno.errors.NotCapable} naming the missing flag; {@linkcode NativeError} with what failed and why.
    */
   static open(options: EngineOptions): Engine {
-    const feed = typeof options.feed === "string" || options.feed instanceof URL
-      ? parseFeed(options.feed)
-      : options.feed;
-    const orders = typeof options.orders === "string" || options.orders instanceof URL
-      ? parseOrders(options.orders)
-      : options.orders;
-    return new Engine(feed, orders, options);
+    const { feed, orders } = options;
+    return new Engine(asFeed(feed), orders === undefined ? undefined : asOrders(orders), options);
   }
 
   /** The native handle; throws when the engine is closed. */

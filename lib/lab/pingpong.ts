@@ -1,5 +1,5 @@
 /** Ping-pong: round trips between two sides of a wire, over any receive and transmit path. @module */
-import { type FeedEndpoint, parseFeed, parseTx, type TxEndpoint } from "../endpoint.ts";
+import { asFeed, asTx, type FeedEndpoint, type TxEndpoint } from "../endpoint.ts";
 import { HISTOGRAM } from "../layout.ts";
 import { Histogram } from "../measure/histogram.ts";
 import { SharedMemory } from "../native.ts";
@@ -44,11 +44,7 @@ export interface PingPongResult {
  */
 export function pingPong(near: PingPongSide, far: PingPongSide, count: number): PingPongResult {
   const memory = new SharedMemory(HISTOGRAM.bytes);
-  const feed = (rx: PingPongSide["rx"]) => typeof rx === "string" || rx instanceof URL ? parseFeed(rx) : rx;
-  const out = (tx: PingPongSide["tx"]) => typeof tx === "string" || tx instanceof URL ? parseTx(tx) : tx;
-  const returned = playPingPong(
-    { near: { rx: feed(near.rx), tx: out(near.tx) }, far: { rx: feed(far.rx), tx: out(far.tx) }, count },
-    memory,
-  );
+  const parsed = ({ rx, tx }: PingPongSide) => ({ rx: asFeed(rx), tx: asTx(tx) });
+  const returned = playPingPong({ near: parsed(near), far: parsed(far), count }, memory);
   return { roundTrip: new Histogram(memory, 0), returned, lost: count - returned };
 }

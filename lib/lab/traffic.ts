@@ -1,5 +1,5 @@
 /** The traffic generator: numbered, stamped market data on any transmit path, so that loss and latency are known. @module */
-import { parseTx, type TxEndpoint } from "../endpoint.ts";
+import { asTx, type TxEndpoint } from "../endpoint.ts";
 import { TRAFFIC_STATS } from "../layout.ts";
 import { readCounters } from "../measure/counters.ts";
 import { formatCount, formatNs } from "../measure/format.ts";
@@ -67,7 +67,7 @@ export class Traffic implements Disposable {
       spin: false,
       capture: "",
       ...given,
-      endpoint: typeof to === "string" || to instanceof URL ? parseTx(to) : to,
+      endpoint: asTx(to),
       rate: rate === "flat" ? 0 : rate,
     };
     if (tape && this.settings.capture) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type FeedEndpoint, type OrderEndpoint, parseFeed, parseOrders } from "../endpoint.ts";
+import { asFeed, asOrders, type FeedEndpoint, type OrderEndpoint } from "../endpoint.ts";
 import { Engine } from "../engine.ts";
 import { OBSERVE_STATS } from "../layout.ts";
 import { check, native, SharedMemory } from "../native.ts";
@@ -162,11 +162,7 @@ export class Observer implements Disposable {
       return new Observer(what.feed.endpoint, what.orderEndpoint, entry, what);
     }
     const { feed, orders } = what;
-    return new Observer(
-      typeof feed === "string" || feed instanceof URL ? parseFeed(feed) : feed,
-      typeof orders === "string" || orders instanceof URL ? parseOrders(orders) : orders,
-      entry,
-    );
+    return new Observer(asFeed(feed), asOrders(orders), entry);
   }
 
   /** It has not been closed. */
