@@ -98,7 +98,7 @@ static int open_rooms(struct hp_engine *engine, void *book_memory, int32_t book_
 	engine->control->epoch_ms = (double)(engine->epoch_ns / 1000000);
 	engine->control->tsc_hz = hp_clock.has_tsc ? 1e9 / hp_clock.ns_per_tick : 0;
 	engine->control->stamp_ns = (double)hp_clock.stamp_ticks * hp_clock.ns_per_tick;
-	feed_init(&engine->feed, &engine->control->feed, (uint64_t)engine->options.hole_ns);
+	sequencer_init(&engine->feed, &engine->control->feed, (uint64_t)engine->options.hole_ns);
 	error = open_book(engine, book_memory, book_bytes, levels);
 	if (!error && pipe2(engine->wake, O_NONBLOCK | O_CLOEXEC))
 		error = fail(errno, "Cannot create the engine's wake pipe: %m");

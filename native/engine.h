@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #include "book/book.h"
-#include "feed/feed.h"
+#include "feed/sequencer.h"
 #include "measure/clock.h"
 #include "measure/histogram.h"
 #include "order/order.h"
@@ -42,7 +42,7 @@ struct hp_engine {
 	struct hp_book *book;
 	struct rx *rx;
 	struct interface_watch interface;
-	struct feed feed;
+	struct sequencer feed;
 	struct order_session *orders; /* NULL: no order entry */
 	struct trigger trigger;
 	int64_t epoch_ns; /* control->epoch_ms, exact */
@@ -50,7 +50,7 @@ struct hp_engine {
 	/* The batch that the last receive brought, and how far it is used up. */
 	struct rx_datagram batch[RX_BATCH];
 	int batch_count, batch_next;
-	int feeding; /* feed_next() has not said NONE yet */
+	int feeding; /* sequencer_next() has not said NONE yet */
 	int end;     /* the session's last record was handed on: END is due */
 	int gap;     /* the last thing handed on was a gap */
 	int recorded; /* what comes was sent and stamped long ago */

@@ -81,7 +81,7 @@ static int emit(struct hp_engine *engine, enum hp_event_kind kind, double seq, d
 	return kind;
 }
 
-static int emit_gap(struct hp_engine *engine, const struct feed_update *update)
+static int emit_gap(struct hp_engine *engine, const struct sequenced *update)
 {
 	engine->gap = 1;
 	if (!engine->options.go_on)
@@ -90,7 +90,7 @@ static int emit_gap(struct hp_engine *engine, const struct feed_update *update)
 }
 
 /* A snapshot that is seen from its first record on makes a stale book good again. */
-static void begin_run(struct hp_engine *engine, const struct feed_update *update)
+static void begin_run(struct hp_engine *engine, const struct sequenced *update)
 {
 	int snapshot = update->flags & HP_FLAG_SNAPSHOT;
 
@@ -102,7 +102,7 @@ static void begin_run(struct hp_engine *engine, const struct feed_update *update
 		book_mark_stale(engine->book, 1); /* joined in the middle: the levels before are unknown */
 }
 
-static void fill_book_event(struct hp_engine *engine, const struct feed_update *update)
+static void fill_book_event(struct hp_engine *engine, const struct sequenced *update)
 {
 	struct hp_book *book = engine->book;
 	struct hp_event *event = &engine->control->event;
@@ -122,7 +122,7 @@ static void fill_book_event(struct hp_engine *engine, const struct feed_update *
 }
 
 /* Applies one record and opens its turn: DECODE ended at `decoded`. */
-static int emit_book(struct hp_engine *engine, const struct feed_update *update, uint64_t decoded)
+static int emit_book(struct hp_engine *engine, const struct sequenced *update, uint64_t decoded)
 {
 	uint64_t applied;
 
@@ -161,12 +161,12 @@ static int next_record(struct hp_engine *engine)
 {
 	for (;;) {
 		if (engine->feeding) {
-			struct feed_update update;
-			int kind = feed_next(&engine->feed, &update, engine->mark);
+			struct sequenced update;
+			int kind = sequencer_next(&engine->feed, &update, engine->mark);
 
-			if (kind == FEED_UPDATE)
+			if (kind == SEQUENCED_UPDATE)
 				return emit_book(engine, &update, clock_ticks());
-			if (kind == FEED_GAP)
+			if (kind == SEQUENCED_GAP)
 				return emit_gap(engine, &update);
 			engine->feeding = 0;
 		}
@@ -177,7 +177,7 @@ static int next_record(struct hp_engine *engine)
 		if (engine->wire_ns && !engine->recorded)
 			record_since(engine, &engine->control->wire_to_hand,
 				     (double)(engine->wire_ns - engine->epoch_ns), engine->recv_end);
-		feed_push(&engine->feed, datagram->data, datagram->len, datagram->truncated);
+		sequencer_push(&engine->feed, datagram->data, datagram->len, datagram->truncated);
 		engine->feeding = 1;
 	}
 }
@@ -235,7 +235,7 @@ static int idle(struct hp_engine *engine, uint64_t now)
 		uint64_t mark = engine->mark;
 		int kind;
 
-		engine->mark = now; /* feed_next() judges the hole's age by it */
+		engine->mark = now; /* sequencer_next() judges the hole's age by it */
 		engine->turn_start = now;
 		engine->feeding = 1;
 		kind = next_record(engine);

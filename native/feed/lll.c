@@ -62,7 +62,7 @@ static inline void store32(uint8_t *bytes, uint32_t value)
 	memcpy(bytes, &value, sizeof(value));
 }
 
-int lll_decode(const uint8_t *bytes, struct feed_record *out)
+int lll_decode(const uint8_t *bytes, struct lll_record *out)
 {
 	if (bytes[0] != LLL_TYPE_UPDATE)
 		return -EBADMSG;
@@ -77,7 +77,7 @@ int lll_decode(const uint8_t *bytes, struct feed_record *out)
 	return 0;
 }
 
-void lll_encode(uint8_t *bytes, const struct feed_record *record)
+void lll_encode(uint8_t *bytes, const struct lll_record *record)
 {
 	memset(bytes, 0, LLL_RECORD_BYTES);
 	bytes[0] = LLL_TYPE_UPDATE;

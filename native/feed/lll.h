@@ -10,7 +10,7 @@
 #ifndef HP_LLL_H
 #define HP_LLL_H
 
-#include "../feed/feed.h"
+#include "../feed/sequencer.h"
 
 #define LLL_RECORD_BYTES 40
 #define LLL_RECORDS_MAX	 5
@@ -20,8 +20,8 @@
 #define LLL_PRICE_SCALE	 1e6
 
 /* Decodes one 40-byte record. 0, or -EBADMSG (type), -ERANGE (negative quantity, price off the scale). */
-int lll_decode(const uint8_t *bytes, struct feed_record *out);
-void lll_encode(uint8_t *bytes, const struct feed_record *record);
+int lll_decode(const uint8_t *bytes, struct lll_record *out);
+void lll_encode(uint8_t *bytes, const struct lll_record *record);
 
 /* An order as the exchange reads it and the order room writes it. Quantity 0 cancels the order with that id.
  */

@@ -22,16 +22,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "feed/feed.h"
+#include "feed/sequencer.h"
 #include "feed/lll.h"
 #include "measure/clock.h"
 
 #define DEFAULT_HOLE_NS 1000000u
 #define SEQ_MAX		(INT64_C(1) << 53) /* seq crosses the ABI in a double */
 
-_Static_assert(FEED_WINDOW == 64, "one bit of `present` a slot");
+_Static_assert(SEQUENCER_WINDOW == 64, "one bit of `present` a slot");
 
-void feed_init(struct feed *feed, struct hp_feed_stats *stats, uint64_t hole_ns)
+void sequencer_init(struct sequencer *feed, struct hp_feed_stats *stats, uint64_t hole_ns)
 {
 	clock_init();
 	memset(feed, 0, sizeof(*feed));
@@ -50,7 +50,7 @@ static void keep_example(struct hp_feed_stats *stats, const uint8_t *bytes, uint
 	stats->example_len = len;
 }
 
-void feed_push(struct feed *feed, const uint8_t *data, uint32_t len, uint32_t truncated)
+void sequencer_push(struct sequencer *feed, const uint8_t *data, uint32_t len, uint32_t truncated)
 {
 	feed->stats->datagrams += 1;
 	feed->data = data;
@@ -64,16 +64,16 @@ void feed_push(struct feed *feed, const uint8_t *data, uint32_t len, uint32_t tr
 
 static inline uint32_t slot_of(int64_t seq)
 {
-	return (uint32_t)seq % FEED_WINDOW;
+	return (uint32_t)seq % SEQUENCER_WINDOW;
 }
 
-static inline int is_waiting(const struct feed *feed, int64_t seq)
+static inline int is_waiting(const struct sequencer *feed, int64_t seq)
 {
 	return feed->present >> slot_of(seq) & 1;
 }
 
 /* Gives up the hole that begins at `expected` and ends before `end`. */
-static void declare_gap(struct feed *feed, int64_t end)
+static void declare_gap(struct sequencer *feed, int64_t end)
 {
 	feed->gap_from = feed->expected;
 	feed->gap_count = end - feed->expected;
@@ -83,24 +83,24 @@ static void declare_gap(struct feed *feed, int64_t end)
 }
 
 /* Sequence number of the first record in the window; only while something waits. */
-static int64_t first_waiting(const struct feed *feed)
+static int64_t first_waiting(const struct sequencer *feed)
 {
 	uint32_t slot = slot_of(feed->expected);
-	uint64_t ahead = feed->present >> slot | feed->present << (-slot % FEED_WINDOW);
+	uint64_t ahead = feed->present >> slot | feed->present << (-slot % SEQUENCER_WINDOW);
 
 	return feed->expected + __builtin_ctzll(ahead);
 }
 
-static int report_gap(struct feed *feed, struct feed_update *out)
+static int report_gap(struct sequencer *feed, struct sequenced *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->seq = feed->gap_from;
 	out->count = feed->gap_count;
 	feed->gap_count = 0;
-	return FEED_GAP;
+	return SEQUENCED_GAP;
 }
 
-static inline int hand_on(struct feed *feed, const struct feed_record *record, struct feed_update *out)
+static inline int hand_on(struct sequencer *feed, const struct lll_record *record, struct sequenced *out)
 {
 	out->seq = record->seq;
 	out->sent_ns = record->sent_ns;
@@ -116,11 +116,11 @@ static inline int hand_on(struct feed *feed, const struct feed_record *record, s
 		feed->ended = 1;
 		feed->ended_ns = record->sent_ns;
 	}
-	return FEED_UPDATE;
+	return SEQUENCED_UPDATE;
 }
 
 /* The hole now in front is as old as the record that has waited longest behind it. */
-static void find_hole_age(struct feed *feed)
+static void find_hole_age(struct sequencer *feed)
 {
 	uint64_t oldest = UINT64_MAX;
 
@@ -133,7 +133,7 @@ static void find_hole_age(struct feed *feed)
 	feed->hole_since = oldest;
 }
 
-static int hand_on_waiting(struct feed *feed, struct feed_update *out)
+static int hand_on_waiting(struct sequencer *feed, struct sequenced *out)
 {
 	uint32_t slot = slot_of(feed->expected);
 
@@ -143,10 +143,10 @@ static int hand_on_waiting(struct feed *feed, struct feed_update *out)
 	hand_on(feed, &feed->window[slot], out);
 	if (feed->waiting && !is_waiting(feed, feed->expected))
 		find_hole_age(feed);
-	return FEED_UPDATE;
+	return SEQUENCED_UPDATE;
 }
 
-static void let_wait(struct feed *feed, const struct feed_record *record, uint64_t now)
+static void let_wait(struct sequencer *feed, const struct lll_record *record, uint64_t now)
 {
 	uint32_t slot = slot_of(record->seq);
 
@@ -157,7 +157,7 @@ static void let_wait(struct feed *feed, const struct feed_record *record, uint64
 	feed->came[slot] = now;
 }
 
-static void begin_session(struct feed *feed, int64_t first)
+static void begin_session(struct sequencer *feed, int64_t first)
 {
 	feed->started = 1;
 	feed->ended = 0;
@@ -171,17 +171,17 @@ static void begin_session(struct feed *feed, int64_t first)
  * belongs to a snapshot, with which every session begins. In a session that ended within the window's length
  * a late copy of one of its own records looks the same; there the sender's stamp tells (0: it gives none).
  */
-static int is_restart(const struct feed *feed, const struct feed_record *record)
+static int is_restart(const struct sequencer *feed, const struct lll_record *record)
 {
-	if (record->seq >= FEED_WINDOW)
+	if (record->seq >= SEQUENCER_WINDOW)
 		return 0;
-	if (record->seq + FEED_WINDOW < feed->expected)
+	if (record->seq + SEQUENCER_WINDOW < feed->expected)
 		return feed->ended || record->flags & HP_FLAG_SNAPSHOT;
 	return feed->ended && (!record->sent_ns || record->sent_ns > feed->ended_ns);
 }
 
 /* Decodes and judges the datagram's next record. 0: it is to be counted as bad, and has been. */
-static int read_record(struct feed *feed, struct feed_record *record)
+static int read_record(struct sequencer *feed, struct lll_record *record)
 {
 	int error = lll_decode(feed->data, record);
 
@@ -195,7 +195,7 @@ static int read_record(struct feed *feed, struct feed_record *record)
 	return 0;
 }
 
-static inline void consume(struct feed *feed)
+static inline void consume(struct sequencer *feed)
 {
 	feed->data += LLL_RECORD_BYTES;
 	feed->left -= LLL_RECORD_BYTES;
@@ -203,29 +203,30 @@ static inline void consume(struct feed *feed)
 }
 
 /*
- * Looks at the datagram's next record. FEED_UPDATE: it was handed on. FEED_GAP: a hole was given up for it
- * and it stays unread until that is reported. FEED_NONE: it was put somewhere else, the caller looks again.
+ * Looks at the datagram's next record. SEQUENCED_UPDATE: it was handed on. SEQUENCED_GAP: a hole was given up
+ * for it and it stays unread until that is reported. SEQUENCED_NONE: it was put somewhere else, the caller
+ * looks again.
  */
-static inline int take_record(struct feed *feed, struct feed_update *out, uint64_t now)
+static inline int take_record(struct sequencer *feed, struct sequenced *out, uint64_t now)
 {
-	struct feed_record record;
+	struct lll_record record;
 
 	if (!read_record(feed, &record)) {
 		consume(feed);
-		return FEED_NONE;
+		return SEQUENCED_NONE;
 	}
 	if (!feed->started) {
-		begin_session(feed, record.seq < FEED_WINDOW ? 0 : record.seq);
+		begin_session(feed, record.seq < SEQUENCER_WINDOW ? 0 : record.seq);
 	} else if (__builtin_expect(is_restart(feed, &record), 0)) {
 		if (feed->waiting) {
 			declare_gap(feed, first_waiting(feed));
-			return FEED_GAP;
+			return SEQUENCED_GAP;
 		}
 		begin_session(feed, 0);
 	}
-	if (record.seq >= feed->expected + FEED_WINDOW) {
+	if (record.seq >= feed->expected + SEQUENCER_WINDOW) {
 		declare_gap(feed, feed->waiting ? first_waiting(feed) : record.seq);
-		return FEED_GAP;
+		return SEQUENCED_GAP;
 	}
 
 	consume(feed);
@@ -237,10 +238,10 @@ static inline int take_record(struct feed *feed, struct feed_update *out, uint64
 		feed->stats->duplicates += 1;
 	else
 		let_wait(feed, &record, now);
-	return FEED_NONE;
+	return SEQUENCED_NONE;
 }
 
-int feed_next(struct feed *feed, struct feed_update *out, uint64_t now)
+int sequencer_next(struct sequencer *feed, struct sequenced *out, uint64_t now)
 {
 	for (;;) {
 		if (feed->gap_count)
@@ -248,14 +249,14 @@ int feed_next(struct feed *feed, struct feed_update *out, uint64_t now)
 		if (feed->waiting && is_waiting(feed, feed->expected))
 			return hand_on_waiting(feed, out);
 		if (feed->left) {
-			if (take_record(feed, out, now) == FEED_UPDATE)
-				return FEED_UPDATE;
+			if (take_record(feed, out, now) == SEQUENCED_UPDATE)
+				return SEQUENCED_UPDATE;
 			continue;
 		}
 		/* Only once the datagram is used up: it may have filled the hole. Signed: stamps of two
 		 * cores can be a little out of order. */
 		if (!feed->waiting || (int64_t)(now - feed->hole_since) < (int64_t)feed->hole_ticks)
-			return FEED_NONE;
+			return SEQUENCED_NONE;
 		declare_gap(feed, first_waiting(feed));
 	}
 }

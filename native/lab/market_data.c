@@ -113,7 +113,7 @@ static void encode(struct hp_exchange *exchange, struct frame *frame)
 	while (session->at < end) {
 		const struct tape_record *record = &exchange->tape->records[session->at++];
 		uint32_t last = session->at == session->end ? HP_FLAG_LAST : 0;
-		struct feed_record update = {
+		struct lll_record update = {
 			.seq = session->next_seq,
 			.price = record->price,
 			.qty = record->qty,

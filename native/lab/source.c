@@ -30,7 +30,7 @@ uint32_t source_bytes(const struct source *source)
 	return next_records(source) * LLL_RECORD_BYTES;
 }
 
-static void take(struct source *source, struct feed_record *out)
+static void take(struct source *source, struct lll_record *out)
 {
 	const struct tape_record *record;
 	uint64_t n = (uint64_t)(source->seq - source->first);
@@ -59,7 +59,7 @@ uint32_t source_write(struct source *source, uint8_t *bytes, int last)
 	}
 	records = next_records(source);
 	for (uint32_t i = 0; i < records; i++) {
-		struct feed_record record = {.seq = source->seq};
+		struct lll_record record = {.seq = source->seq};
 
 		take(source, &record);
 		if (last && i + 1 == records)

@@ -61,23 +61,23 @@ static void feed_book_and_histogram_never_allocate(void)
 	static _Alignas(64) char memory[sizeof(struct hp_book) + 4 * CAPACITY * sizeof(double)];
 	static struct hp_feed_stats stats;
 	static struct hp_histogram histogram;
-	static struct feed feed;
+	static struct sequencer feed;
 	struct hp_book *book = hp_book_open(memory, sizeof(memory), CAPACITY);
 	struct random random = {5};
 	size_t allocated, freed;
 	int64_t seq = 0;
 
-	feed_init(&feed, &stats, 0);
+	sequencer_init(&feed, &stats, 0);
 	histogram_reset(&histogram);
 	allocated = allocations;
 	freed = frees;
 	for (int i = 0; i < UPDATES; i++) {
 		uint8_t bytes[LLL_RECORD_BYTES];
-		struct feed_record record = {.seq = seq++,
-					     .price = (int64_t)random_below(&random, 300),
-					     .qty = (int32_t)random_below(&random, 3),
-					     .flags = random_below(&random, 2)};
-		struct feed_update update;
+		struct lll_record record = {.seq = seq++,
+					    .price = (int64_t)random_below(&random, 300),
+					    .qty = (int32_t)random_below(&random, 3),
+					    .flags = random_below(&random, 2)};
+		struct sequenced update;
 		uint64_t now = clock_ticks();
 
 		if (seq > 5000 && !random_below(&random, 5000)) {
@@ -91,8 +91,8 @@ static void feed_book_and_histogram_never_allocate(void)
 		lll_encode(bytes, &record);
 		if (!random_below(&random, 100))
 			bytes[0] = 0;
-		feed_push(&feed, bytes, random_below(&random, 100) ? sizeof(bytes) : 17, 0);
-		while (feed_next(&feed, &update, now) != FEED_NONE) {
+		sequencer_push(&feed, bytes, random_below(&random, 100) ? sizeof(bytes) : 17, 0);
+		while (sequencer_next(&feed, &update, now) != SEQUENCED_NONE) {
 			book_apply(book, (double)update.seq, update.flags, update.price, update.qty);
 			histogram_record(&histogram, clock_ns(clock_ticks() - now));
 		}

@@ -33,7 +33,7 @@ struct lab {
 /* What a session delivered, in order of arrival. */
 struct heard {
 	uint32_t datagrams, records, last; /* last: records with the last flag */
-	struct feed_record record[RECORDS_MAX];
+	struct lll_record record[RECORDS_MAX];
 };
 
 static struct heard heard;
@@ -160,7 +160,7 @@ static inline int hear(struct lab *lab, int ms)
 	CHECK(len > 0 && len % LLL_RECORD_BYTES == 0 && len <= 5 * LLL_RECORD_BYTES);
 	heard.datagrams++;
 	for (ssize_t at = 0; at < len; at += LLL_RECORD_BYTES) {
-		struct feed_record *record = &heard.record[heard.records];
+		struct lll_record *record = &heard.record[heard.records];
 
 		CHECK(heard.records < RECORDS_MAX);
 		CHECK_EQ(lll_decode(bytes + at, record), 0);
@@ -219,7 +219,7 @@ static inline void is_the_tape(const struct lab *lab, size_t count)
 	CHECK_EQ(heard.records, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct tape_record *want = &lab->tape->records[i];
-		const struct feed_record *got = &heard.record[i];
+		const struct lll_record *got = &heard.record[i];
 
 		CHECK_EQ(got->seq, i);
 		CHECK_EQ(got->price, want->price);

@@ -21,20 +21,20 @@
 
 #define CAPACITY 16
 #define STEPS_MAX                                                                                            \
-	(LLL_RECORDS_MAX + 2 * FEED_WINDOW + 4) /* results one datagram can cause: see check_step() */
+	(LLL_RECORDS_MAX + 2 * SEQUENCER_WINDOW + 4) /* results one datagram can cause: see check_step() */
 
 struct target {
-	struct feed feed;
+	struct sequencer feed;
 	struct hp_feed_stats stats;
 	struct hp_book *book;
 	int64_t next; /* sequence number that must come now */
 	double delivered, lost;
 };
 
-static void check_update(struct target *target, int kind, const struct feed_update *update)
+static void check_update(struct target *target, int kind, const struct sequenced *update)
 {
-	CHECK(kind == FEED_UPDATE || kind == FEED_GAP);
-	if (kind == FEED_GAP) {
+	CHECK(kind == SEQUENCED_UPDATE || kind == SEQUENCED_GAP);
+	if (kind == SEQUENCED_GAP) {
 		CHECK(update->count > 0 && update->seq >= 0);
 		target->lost += (double)update->count;
 		target->next = update->seq + update->count;
@@ -66,11 +66,11 @@ static void check_step(struct target *target, const uint8_t *data, uint32_t leng
 {
 	const struct hp_feed_stats *stats = &target->stats;
 	struct hp_book *book = target->book;
-	struct feed_update update;
+	struct sequenced update;
 	int kind, steps = 0;
 
-	feed_push(&target->feed, data, length, truncated);
-	while ((kind = feed_next(&target->feed, &update, now)) != FEED_NONE) {
+	sequencer_push(&target->feed, data, length, truncated);
+	while ((kind = sequencer_next(&target->feed, &update, now)) != SEQUENCED_NONE) {
 		CHECK(++steps <= STEPS_MAX);
 		check_update(target, kind, &update);
 	}
@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t now = 1;
 
 	memset(&target, 0, sizeof(target));
-	feed_init(&target.feed, &target.stats, 1000);
+	sequencer_init(&target.feed, &target.stats, 1000);
 	target.book = hp_book_open(memory, sizeof(memory), CAPACITY);
 	while (size >= 2) {
 		uint32_t length = data[0], how = data[1];
@@ -155,13 +155,13 @@ static size_t make_input(uint8_t *input, struct random *random)
 		input[size++] = (uint8_t)length;
 		input[size++] = random_below(random, 3) ? 0 : (uint8_t)random_next(random) & 0xfe;
 		for (uint32_t k = 0; k < records; k++, size += LLL_RECORD_BYTES) {
-			struct feed_record record = {.seq = pick_seq(random, &seq),
-						     .sent_ns = seq,
-						     .price = 1 + random_below(random, 40),
-						     .qty = (int32_t)random_below(random, 4),
-						     .flags = random_below(random, 8)
-								      ? random_below(random, 2)
-								      : random_below(random, 8)};
+			struct lll_record record = {.seq = pick_seq(random, &seq),
+						    .sent_ns = seq,
+						    .price = 1 + random_below(random, 40),
+						    .qty = (int32_t)random_below(random, 4),
+						    .flags = random_below(random, 8)
+								     ? random_below(random, 2)
+								     : random_below(random, 8)};
 
 			lll_encode(input + size, &record);
 		}

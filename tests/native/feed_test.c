@@ -14,20 +14,20 @@
 #define HOLE_NS 1000000
 
 struct rig {
-	struct feed feed;
+	struct sequencer feed;
 	struct hp_feed_stats stats;
 	uint64_t now;
 	double good; /* datagrams of a good size pushed */
-	/* What feed_next() returned since the last push: U for an update, G for a gap, in order. */
+	/* What sequencer_next() returned since the last push: U for an update, G for a gap, in order. */
 	char kinds[512];
-	struct feed_update got[512];
+	struct sequenced got[512];
 	int count;
 };
 
 static void setup(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
-	feed_init(&rig->feed, &rig->stats, HOLE_NS);
+	sequencer_init(&rig->feed, &rig->stats, HOLE_NS);
 	rig->now = 1000;
 }
 
@@ -46,26 +46,26 @@ static void drain(struct rig *rig)
 	int kind;
 
 	rig->count = 0;
-	while ((kind = feed_next(&rig->feed, &rig->got[rig->count], rig->now)) != FEED_NONE) {
-		CHECK(kind == FEED_UPDATE || kind == FEED_GAP);
-		rig->kinds[rig->count++] = kind == FEED_GAP ? 'G' : 'U';
+	while ((kind = sequencer_next(&rig->feed, &rig->got[rig->count], rig->now)) != SEQUENCED_NONE) {
+		CHECK(kind == SEQUENCED_UPDATE || kind == SEQUENCED_GAP);
+		rig->kinds[rig->count++] = kind == SEQUENCED_GAP ? 'G' : 'U';
 		CHECK(rig->count < 512);
 	}
 	rig->kinds[rig->count] = '\0';
-	CHECK_EQ(feed_next(&rig->feed, &rig->got[511], rig->now), FEED_NONE);
+	CHECK_EQ(sequencer_next(&rig->feed, &rig->got[511], rig->now), SEQUENCED_NONE);
 	check_accounts(rig);
 }
 
 /* The record a sequence number stands for in these tests. */
-static struct feed_record record_of(int64_t seq, uint32_t flags)
+static struct lll_record record_of(int64_t seq, uint32_t flags)
 {
 	uint64_t number = (uint64_t)seq;
 
-	return (struct feed_record){.seq = seq,
-				    .sent_ns = (int64_t)(number * 10),
-				    .price = (int64_t)(1000 + number % 977),
-				    .qty = (int32_t)(number % 31),
-				    .flags = flags};
+	return (struct lll_record){.seq = seq,
+				   .sent_ns = (int64_t)(number * 10),
+				   .price = (int64_t)(1000 + number % 977),
+				   .qty = (int32_t)(number % 31),
+				   .flags = flags};
 }
 
 /* A datagram of `count` records from `seq` on. */
@@ -74,18 +74,18 @@ static void push(struct rig *rig, int64_t seq, int count, uint32_t flags)
 	static uint8_t bytes[LLL_RECORDS_MAX * LLL_RECORD_BYTES];
 
 	for (int i = 0; i < count; i++) {
-		struct feed_record record = record_of(seq + i, flags);
+		struct lll_record record = record_of(seq + i, flags);
 
 		lll_encode(bytes + i * LLL_RECORD_BYTES, &record);
 	}
 	rig->good++;
-	feed_push(&rig->feed, bytes, (uint32_t)count * LLL_RECORD_BYTES, 0);
+	sequencer_push(&rig->feed, bytes, (uint32_t)count * LLL_RECORD_BYTES, 0);
 	drain(rig);
 }
 
 static void expect_update(const struct rig *rig, int at, int64_t seq)
 {
-	struct feed_record sent = record_of(seq, 0);
+	struct lll_record sent = record_of(seq, 0);
 
 	CHECK(rig->kinds[at] == 'U');
 	CHECK_EQ(rig->got[at].seq, seq);
@@ -105,14 +105,14 @@ static void expect_gap(const struct rig *rig, int at, int64_t seq, int64_t count
 
 static void record_bytes_are_the_documented_ones(void)
 {
-	struct feed_record record = {0x0102030405060708, 0x1112131415161718, 0x01222324252627, 0x31323334,
-				     HP_FLAG_BID | HP_FLAG_LAST | HP_FLAG_MORE};
+	struct lll_record record = {0x0102030405060708, 0x1112131415161718, 0x01222324252627, 0x31323334,
+				    HP_FLAG_BID | HP_FLAG_LAST | HP_FLAG_MORE};
 	static const uint8_t wire[LLL_RECORD_BYTES] = {1,    0,	   0,	 0,    0,    0,	   8,	 7,    6,
 						       5,    4,	   3,	 2,    1,    0x18, 0x17, 0x16, 0x15,
 						       0x14, 0x13, 0x12, 0x11, 0x27, 0x26, 0x25, 0x24, 0x23,
 						       0x22, 0x01, 0,	 0x34, 0x33, 0x32, 0x31, 5};
 	uint8_t bytes[LLL_RECORD_BYTES];
-	struct feed_record back;
+	struct lll_record back;
 
 	memset(bytes, 0xff, sizeof(bytes));
 	lll_encode(bytes, &record);
@@ -144,7 +144,7 @@ static void decode_refuses_types_and_values(void)
 		{1, INT32_MIN, -ERANGE},
 	};
 	uint8_t bytes[LLL_RECORD_BYTES];
-	struct feed_record record = {0};
+	struct lll_record record = {0};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		record.price = cases[i].price;
@@ -427,7 +427,7 @@ static void a_session_shorter_than_the_window_is_not_restarted_by_copies(void)
 {
 	struct rig rig;
 	uint8_t bytes[LLL_RECORD_BYTES];
-	struct feed_record record;
+	struct lll_record record;
 
 	setup(&rig);
 	push(&rig, 0, 5, 0);
@@ -443,7 +443,7 @@ static void a_session_shorter_than_the_window_is_not_restarted_by_copies(void)
 		record.flags |= HP_FLAG_LAST;
 		lll_encode(bytes, &record);
 		rig.good++;
-		feed_push(&rig.feed, bytes, sizeof(bytes), 0);
+		sequencer_push(&rig.feed, bytes, sizeof(bytes), 0);
 		drain(&rig);
 		CHECK(!strcmp(rig.kinds, "U"));
 		CHECK_EQ(rig.got[0].fresh, 1);
@@ -455,28 +455,28 @@ static void odd_datagrams_are_refused_whole(void)
 {
 	static const uint32_t bad[] = {0, 1, 39, 41, 79, 199, 201, 240, 1500, 65507};
 	static uint8_t bytes[65507];
-	struct feed_record record = record_of(0, 0);
+	struct lll_record record = record_of(0, 0);
 	struct rig rig;
 
 	setup(&rig);
 	for (int i = 0; i < 6; i++)
 		lll_encode(bytes + i * LLL_RECORD_BYTES, &record);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		feed_push(&rig.feed, bytes, bad[i], 0);
+		sequencer_push(&rig.feed, bytes, bad[i], 0);
 		drain(&rig);
 		CHECK_EQ(rig.count, 0);
 		CHECK_EQ(rig.stats.bad_size, i + 1);
 	}
 	CHECK_EQ(rig.stats.example_len, 1); /* of the first that had any bytes */
 	CHECK_EQ(rig.stats.example[0], LLL_TYPE_UPDATE);
-	feed_push(&rig.feed, bytes, 40, 1);
+	sequencer_push(&rig.feed, bytes, 40, 1);
 	drain(&rig);
 	CHECK_EQ(rig.count, 0);
 	CHECK_EQ(rig.stats.bad_size, sizeof(bad) / sizeof(*bad) + 1);
 	CHECK_EQ(rig.stats.records, 0);
 
 	setup(&rig);
-	feed_push(&rig.feed, bytes, 240, 0);
+	sequencer_push(&rig.feed, bytes, 240, 0);
 	drain(&rig);
 	CHECK_EQ(rig.stats.example_len, 64);
 	CHECK(!memcmp(rig.stats.example, bytes, 64));
@@ -485,7 +485,7 @@ static void odd_datagrams_are_refused_whole(void)
 static void bad_records_do_not_spoil_their_datagram(void)
 {
 	uint8_t bytes[4 * LLL_RECORD_BYTES];
-	struct feed_record record;
+	struct lll_record record;
 	struct rig rig;
 
 	setup(&rig);
@@ -497,7 +497,7 @@ static void bad_records_do_not_spoil_their_datagram(void)
 	}
 	bytes[0] = 9;
 	rig.good++;
-	feed_push(&rig.feed, bytes, sizeof(bytes), 0);
+	sequencer_push(&rig.feed, bytes, sizeof(bytes), 0);
 	drain(&rig);
 	CHECK(!strcmp(rig.kinds, "UU"));
 	CHECK_EQ(rig.stats.bad_type, 1);
@@ -602,7 +602,7 @@ static void run_channel(uint64_t seed, uint32_t loss, uint32_t repeat, uint32_t 
 
 		for (int k = 0; k < channel[i].count; k++) {
 			int64_t seq = channel[i].seq + k;
-			struct feed_record record = record_of(seq, flags_of(seq, reach));
+			struct lll_record record = record_of(seq, flags_of(seq, reach));
 
 			lll_encode(bytes + k * LLL_RECORD_BYTES, &record);
 		}
@@ -610,7 +610,7 @@ static void run_channel(uint64_t seed, uint32_t loss, uint32_t repeat, uint32_t 
 			rig.now += rig.feed.hole_ticks / 8;
 		rig.good++;
 		pushed += channel[i].count;
-		feed_push(&rig.feed, bytes, (uint32_t)channel[i].count * LLL_RECORD_BYTES, 0);
+		sequencer_push(&rig.feed, bytes, (uint32_t)channel[i].count * LLL_RECORD_BYTES, 0);
 		drain(&rig);
 		judge(&rig, reach, &next, seen);
 	}

@@ -74,7 +74,7 @@ static inline void await(struct hp_observer *observer, const double *counter, do
 static inline size_t build_datagram(uint8_t *out, int64_t seq, int count, uint32_t flags, int64_t sent_ns)
 {
 	for (int i = 0; i < count; i++) {
-		struct feed_record record = {
+		struct lll_record record = {
 			.seq = seq + i, .sent_ns = sent_ns, .price = 1000000, .qty = 1, .flags = flags};
 
 		lll_encode(out + (size_t)i * LLL_RECORD_BYTES, &record);

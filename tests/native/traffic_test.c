@@ -60,7 +60,7 @@ static int64_t realtime_ns(void)
 }
 
 /* Reads one datagram's records; 0: none came within a second. */
-static uint32_t read_records(int fd, struct feed_record *out)
+static uint32_t read_records(int fd, struct lll_record *out)
 {
 	uint8_t bytes[256];
 	ssize_t len;
@@ -79,7 +79,7 @@ static uint32_t read_records(int fd, struct feed_record *out)
 /* The book pattern from `first` on: every record once, in order, valid, stamped since `begun`. */
 static void expect_book(int fd, uint32_t datagrams, uint32_t records, int64_t first, int64_t begun)
 {
-	struct feed_record got[LLL_RECORDS_MAX];
+	struct lll_record got[LLL_RECORDS_MAX];
 	int64_t seq = first, stamp = begun - 10000000; /* two clocks, one set against the other */
 
 	for (uint32_t d = 0; d < datagrams; d++) {
@@ -147,7 +147,7 @@ static struct hp_tape *make_tape(void)
 /* `times` through the tape, numbered on. Datagrams are the tape's own. */
 static double expect_tape(int fd, const struct hp_tape *tape, double datagrams)
 {
-	struct feed_record got[LLL_RECORDS_MAX];
+	struct lll_record got[LLL_RECORDS_MAX];
 	size_t at = 0;
 	int64_t seq = 0;
 
@@ -288,7 +288,7 @@ static void closing_early_says_so_on_the_wire(void)
 {
 	struct hp_traffic_options options = traffic_options(HP_TX_UDP);
 	int fd = tx_receiver(WIRE_GROUP);
-	struct feed_record got[LLL_RECORDS_MAX];
+	struct lll_record got[LLL_RECORDS_MAX];
 	struct hp_traffic *traffic = open_traffic(&options, NULL);
 	double heard = 0;
 

@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A market-data protocol: decode a datagram's records and hand them on in sequence. Pull-shaped, so that
+ * Puts the records of lll in sequence, a record at a time. Pull-shaped, so that
  * the loop can stamp each record on its own:
  *
- *   feed_push(feed, datagram, now);
- *   while ((kind = feed_next(feed, &update, now)) != FEED_NONE) ...
+ *   sequencer_push(feed, datagram, now);
+ *   while ((kind = sequencer_next(feed, &update, now)) != SEQUENCED_NONE) ...
  *
- * The datagram's bytes must stay valid until feed_next() returned FEED_NONE; records that wait for a
- * missing one are copied into the window.
+ * The datagram's bytes must stay valid until sequencer_next() returned SEQUENCED_NONE; records that wait for
+ * a missing one are copied into the window.
  */
-#ifndef HP_FEED_H
-#define HP_FEED_H
+#ifndef HP_SEQUENCER_H
+#define HP_SEQUENCER_H
 
 #include "hotpath.h"
 
-#define FEED_WINDOW 64 /* records a hole may hold back */
+#define SEQUENCER_WINDOW 64 /* records a hole may hold back */
 
-enum feed_kind { FEED_NONE = 0, FEED_UPDATE = 1, FEED_GAP = 2 };
+enum sequenced_kind { SEQUENCED_NONE = 0, SEQUENCED_UPDATE = 1, SEQUENCED_GAP = 2 };
 
 /* One record in sequence, or a gap (seq = first lost record, count = how many). */
-struct feed_update {
+struct sequenced {
 	int64_t seq;
 	int64_t sent_ns;   /* ns since the Unix epoch, the sender's stamp */
 	double price, qty; /* scaled integers */
 	uint32_t flags;	   /* HP_FLAG_BID, _SNAPSHOT, _LAST, _MORE */
 	uint32_t fresh;	   /* 1: first record of a new session (sequence restarted) */
-	int64_t count;	   /* FEED_GAP */
+	int64_t count;	   /* SEQUENCED_GAP */
 };
 
 /* A record as it waits in the window: decoded once. */
-struct feed_record {
+struct lll_record {
 	int64_t seq, sent_ns, price;
 	int32_t qty;
 	uint32_t flags;
 };
 
-struct feed {
+struct sequencer {
 	struct hp_feed_stats *stats;
 	const uint8_t *data;	     /* the datagram being read ... */
 	uint32_t left;		     /* ... and its bytes still unread */
@@ -49,18 +49,18 @@ struct feed {
 	uint32_t waiting;	     /* records in the window */
 	uint32_t fresh;		     /* the next record handed on starts a session */
 	uint64_t present;	     /* bit (seq % 64): that slot of the window is filled */
-	struct feed_record window[FEED_WINDOW];
-	uint64_t came[FEED_WINDOW]; /* tick at which each of them came */
+	struct lll_record window[SEQUENCER_WINDOW];
+	uint64_t came[SEQUENCER_WINDOW]; /* tick at which each of them came */
 };
 
 /* hole_ns: a missing record older than this is a gap; 0 = 1 ms. The counters are the caller's and start at 0.
  */
-void feed_init(struct feed *feed, struct hp_feed_stats *stats, uint64_t hole_ns);
+void sequencer_init(struct sequencer *feed, struct hp_feed_stats *stats, uint64_t hole_ns);
 /* Takes a datagram. A truncated or odd-sized one is counted and refused whole: nobody knows what its bytes
  * are. */
-void feed_push(struct feed *feed, const uint8_t *data, uint32_t len, uint32_t truncated);
-/* Next record or gap; FEED_NONE when the datagram is used up and nothing in the window can go. now:
+void sequencer_push(struct sequencer *feed, const uint8_t *data, uint32_t len, uint32_t truncated);
+/* Next record or gap; SEQUENCED_NONE when the datagram is used up and nothing in the window can go. now:
  * clock_ticks(). */
-int feed_next(struct feed *feed, struct feed_update *out, uint64_t now);
+int sequencer_next(struct sequencer *feed, struct sequenced *out, uint64_t now);
 
 #endif
