@@ -1,9 +1,17 @@
 /**
- * Byte offsets and constants of `native/include/hotpath.h`, the part of the ABI that is data.
+ * Byte offsets and constants of `native/include/hotpath.h`, the part of the ABI that is data. The parts of the header in
+ * `hotpath/` have theirs in `abi/`, one file each, functions included.
  * `tests/native/abi_test.ts` compiles the header and fails when a number here disagrees with it.
  *
  * @module
  */
+
+export * from "./abi/books.ts";
+export * from "./abi/feed.ts";
+export * from "./abi/publisher.ts";
+export * from "./abi/reader.ts";
+export * from "./abi/recorder.ts";
+export * from "./abi/schema.ts";
 
 /** `struct hp_rx_options`: one receive endpoint. */
 export const RX_OPTIONS = {

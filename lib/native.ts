@@ -6,10 +6,20 @@
  *
  * @module
  */
+import { BOOKS_SYMBOLS } from "./abi/books.ts";
+import { PUBLISHER_SYMBOLS } from "./abi/publisher.ts";
+import { READER_SYMBOLS } from "./abi/reader.ts";
+import { RECORDER_SYMBOLS } from "./abi/recorder.ts";
+import { SCHEMA_SYMBOLS } from "./abi/schema.ts";
 import { ABI_VERSION } from "./layout.ts";
 
 /** Every function of the ABI, one parameter a line where there are several. */
 export const SYMBOLS = {
+  ...BOOKS_SYMBOLS,
+  ...PUBLISHER_SYMBOLS,
+  ...READER_SYMBOLS,
+  ...RECORDER_SYMBOLS,
+  ...SCHEMA_SYMBOLS,
   hp_abi_version: { parameters: [], result: "i32" },
   hp_last_error: {
     parameters: [

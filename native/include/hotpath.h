@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole ABI of libhotpath.so: plain structs with fixed layouts, opaque handles and functions
- * prefixed hp_. lib/native.ts is its only user; tests/native/abi_test.ts parses this file and fails
- * when a symbol or an offset there disagrees.
+ * The whole ABI of libhotpath.so (with the parts in hotpath/, which it includes): plain structs with fixed
+ * layouts, opaque handles and functions prefixed hp_. lib/native.ts is its only user;
+ * tests/native/abi_test.ts parses this file and fails when a symbol or an offset there disagrees.
  *
  * Conventions
  *   - Errors are negative errno (int32_t), or NULL where a handle is returned; hp_last_error() then
@@ -657,6 +657,13 @@ struct hp_observe_stats {
 };
 _Static_assert(offsetof(struct hp_observe_stats, note) == 128, "hp_observe_stats.note");
 _Static_assert(offsetof(struct hp_observe_stats, tick_to_trade) == 256, "hp_observe_stats.tick_to_trade");
+
+#include "hotpath/feed.h"
+#include "hotpath/books.h"
+#include "hotpath/publisher.h"
+#include "hotpath/reader.h"
+#include "hotpath/recorder.h"
+#include "hotpath/schema.h"
 
 /* ---- functions ----------------------------------------------------------------------------- */
 

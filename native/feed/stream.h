@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stream: numbered packets of numbered messages on two lines, put in order and decoded. MoldUDP64 and
+ * IEX-TP are the same to it: a framing reads a packet's header, a decoder its messages.
+ *
+ *   lines A, B ──► framing ──► arbitration ──► window ──► decoder ──► messages
+ *                                  ▲              │ hole
+ *                                  └── recovery ◄─┘
+ */
+#ifndef HP_STREAM_H
+#define HP_STREAM_H
+
+#include "feed/decoder.h"
+#include "feed/feed.h"
+
+/* What a packet's header says. */
+struct packet_header {
+	uint64_t session[2]; /* its name, as comparable numbers */
+	int64_t seq;	     /* of the first message; heartbeat, end: the next one expected */
+	uint32_t count;	     /* messages; 0 = heartbeat */
+	uint32_t end;	     /* 1: the session is over */
+	int64_t sent_ns;     /* the sender's stamp; 0 = none */
+	const uint8_t *payload;
+	uint32_t payload_len;
+};
+
+struct framing {
+	const char *name;
+	/* 0, or -EBADMSG: no packet of this protocol. Lengths of messages are not looked at. */
+	int (*read)(const uint8_t *data, uint32_t len, struct packet_header *out);
+	/* Writes a request for `count` messages from `seq` on; bytes written (at most 64). */
+	uint32_t (*request)(uint8_t *out, const struct packet_header *like, int64_t seq, uint32_t count);
+};
+
+extern const struct framing framing_moldudp64; /* native/feed/moldudp64.c */
+extern const struct framing framing_iextp;     /* native/feed/iextp.c */
+
+struct recovery; /* native/feed/recovery.h */
+
+/*
+ * Opens a stream. The decoder becomes the stream's, which closes it; recovery may be NULL: a hole is then
+ * given up when it is hole_ns old (0 = 1 ms). Counters of lines and recovery go to `stats`, of messages to
+ * the decoder's report. 0 and *out, or fail(...).
+ */
+int stream_open(struct feed **out, const struct framing *framing, struct decoder *decoder,
+		struct recovery *recovery, struct hp_stream_stats *stats, uint64_t hole_ns);
+
+#endif
