@@ -15,7 +15,8 @@ import { drawTable, fieldsTable, type InspectContext, picture, pictured } from "
 import { check, native, SharedMemory } from "./native.ts";
 import { Desk, type GapNote } from "./order/desk.ts";
 import { InlineOrders, type OrderCounters, type Orders, readOrderCounters } from "./order/orders.ts";
-import { type EngineLimits, openEngine } from "./permission.ts";
+import { type EngineLimits, openEngine, openRecording } from "./permission.ts";
+import { Recording } from "./rx/recording.ts";
 import { Update } from "./strategy/update.ts";
 
 /** What an engine is opened with. */
@@ -206,12 +207,8 @@ export class Engine implements Disposable {
   connect(): this {
     const { running } = this;
     if (running && (!this.orderEndpoint || this.orderCounters.connects > 0)) return this;
-    this.stop(); // the session must not appear under a running loop
-    try {
-      check(native().hp_engine_connect(this.handle));
-    } finally {
-      if (running) this.start();
-    }
+    // The session must not appear under a running loop.
+    this.#standingStill(() => check(native().hp_engine_connect(this.handle)));
     return this;
   }
 
@@ -276,6 +273,36 @@ export class Engine implements Disposable {
   #takeDesk(): Desk {
     this.start();
     return this.#desk ??= new Desk(this, Engine.seatMemory(), check(native().hp_engine_wake_fd(this.handle)));
+  }
+
+  // -- recording ------------------------------------------------------------------------------------------
+
+  /**
+   * Records every datagram from now on to a pcapng file, until {@linkcode Recording.stop} or {@linkcode close}. A second
+   * thread writes; the loop copies and never waits. A thread that runs stands still for the moment it takes to begin.
+   *
+   * @param path The file: created, or emptied. Deno is asked for `write` on it.
+   * @param options `room`: bytes that may wait for the file, a power of two. @default {64 MiB}
+   * @throws {Deno.errors.NotCapable} naming the flag; {@linkcode NativeError} when it cannot be written, or one is under way.
+   */
+  record(path: string, options: { room?: number } = {}): Recording {
+    const stats = Recording.stats();
+    this.#standingStill(() => openRecording(this.handle, path, options.room ?? 0, stats));
+    return new Recording(
+      path,
+      stats,
+      () => this.#standingStill(() => check(native().hp_engine_record_stop(this.handle))),
+    );
+  }
+
+  #standingStill(change: () => void): void {
+    const { running } = this;
+    this.stop();
+    try {
+      change();
+    } finally {
+      if (running) this.start();
+    }
   }
 
   // -- end ------------------------------------------------------------------------------------------------

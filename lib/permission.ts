@@ -308,6 +308,25 @@ export function openTraffic(
   return checkHandle(native().hp_traffic_open(options, tape, stats.u8));
 }
 
+/**
+ * Has an engine record what it receives, after asking Deno for `write` on the file.
+ *
+ * @param engine The native handle of one that stands still.
+ * @param path The file: created, or emptied.
+ * @param room Bytes that may wait for it, a power of two; 0 is 64 MiB.
+ * @param stats Memory for `struct hp_recorder_stats`.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was written.
+ */
+export function openRecording(
+  engine: Deno.PointerObject,
+  path: string,
+  room: number,
+  stats: SharedMemory,
+): void {
+  ask({ name: "write", path }, path, `--allow-write=${path}`);
+  check(native().hp_engine_record(engine, cString(path), room, stats.u8));
+}
+
 /** Both sides of a ping-pong and its length. */
 export interface PingPongSettings {
   /** The side that pings. */

@@ -156,6 +156,7 @@ int32_t hp_engine_close(struct hp_engine *engine)
 			hp_engine_leave(engine, i);
 	if (engine->orders)
 		order_close(engine->orders);
+	hp_engine_record_stop(engine);
 	if (engine->rx) {
 		engine->rx->ops->refresh(engine->rx);
 		engine->rx->ops->close(engine->rx);
@@ -166,6 +167,35 @@ int32_t hp_engine_close(struct hp_engine *engine)
 			close(engine->wake[i]);
 	free(engine);
 	return 0;
+}
+
+/* ---- recording ---------------------------------------------------------------------------------- */
+
+int32_t hp_engine_record(struct hp_engine *engine, const char *path, double room,
+			 struct hp_recorder_stats *stats)
+{
+	const struct hp_rx_options *lines[1];
+
+	if (!engine || engine->running || engine->recorder)
+		return fail(
+			EBUSY,
+			"Cannot record: the engine is closed, runs on its own thread, or records already");
+	if (!path || !stats)
+		return fail(EINVAL, "Cannot record: a file and memory for the counters are needed");
+	lines[0] = &engine->options.rx;
+	return recorder_open(&engine->recorder, path, lines, 1, room, stats);
+}
+
+int32_t hp_engine_record_stop(struct hp_engine *engine)
+{
+	struct recorder *recorder;
+
+	if (!engine || engine->running)
+		return fail(EBUSY,
+			    "Cannot end the recording: the engine is closed, or runs on its own thread");
+	recorder = engine->recorder;
+	engine->recorder = NULL;
+	return recorder ? recorder_close(recorder) : 0;
 }
 
 /* ---- inline ----------------------------------------------------------------------------------- */

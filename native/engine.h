@@ -12,6 +12,7 @@
 #include "measure/histogram.h"
 #include "order/order.h"
 #include "rx/interface.h"
+#include "rx/recorder.h"
 #include "rx/rx.h"
 #include "strategy/ring.h"
 #include "strategy/trigger.h"
@@ -42,6 +43,7 @@ struct hp_engine {
 	struct hp_book *book;
 	struct rx *rx;
 	struct interface_watch interface;
+	struct recorder *recorder; /* NULL: nothing is recorded */
 	struct sequencer feed;
 	struct order_session *orders; /* NULL: no order entry */
 	struct trigger trigger;

@@ -182,6 +182,18 @@ static int next_record(struct hp_engine *engine)
 	}
 }
 
+/* What was received goes to the recorder, under the path's own stamp where it gives one. */
+static void record_batch(struct hp_engine *engine, uint64_t received)
+{
+	int64_t now_ns = clock_realtime_ns(received);
+
+	for (int i = 0; i < engine->batch_count; i++) {
+		const struct rx_datagram *datagram = &engine->batch[i];
+
+		recorder_take(engine->recorder, datagram, 0, datagram->wire_ns ? datagram->wire_ns : now_ns);
+	}
+}
+
 /* Looks at the wire once. Stamps WAIT and RECV when something came. */
 static int receive(struct hp_engine *engine)
 {
@@ -204,6 +216,8 @@ static int receive(struct hp_engine *engine)
 	engine->noted.received = 1;
 	engine->batch_count = count;
 	engine->batch_next = 0;
+	if (engine->recorder)
+		record_batch(engine, after);
 	engine->turn_start = before;
 	engine->recv_end = engine->mark = after;
 	engine->control->now_ns = (double)(clock_realtime_ns(after) - engine->epoch_ns);

@@ -658,6 +658,14 @@ struct hp_observe_stats {
 _Static_assert(offsetof(struct hp_observe_stats, note) == 128, "hp_observe_stats.note");
 _Static_assert(offsetof(struct hp_observe_stats, tick_to_trade) == 256, "hp_observe_stats.tick_to_trade");
 
+/* Handles. */
+struct hp_engine;
+struct hp_tape;
+struct hp_exchange;
+struct hp_path;
+struct hp_traffic;
+struct hp_observer;
+
 #include "hotpath/feed.h"
 #include "hotpath/books.h"
 #include "hotpath/publisher.h"
@@ -666,13 +674,6 @@ _Static_assert(offsetof(struct hp_observe_stats, tick_to_trade) == 256, "hp_obse
 #include "hotpath/schema.h"
 
 /* ---- functions ----------------------------------------------------------------------------- */
-
-struct hp_engine;
-struct hp_tape;
-struct hp_exchange;
-struct hp_path;
-struct hp_traffic;
-struct hp_observer;
 
 /* ABI version of this build (HP_ABI_VERSION). */
 HP_API int32_t hp_abi_version(void);
