@@ -71,6 +71,7 @@ export { NativeError, pin, SharedMemory, threadCpuNs } from "./lib/native.ts";
 export { Desk, type GapNote } from "./lib/order/desk.ts";
 export { InlineOrders, Order, type OrderCounters, Orders } from "./lib/order/orders.ts";
 export type { EngineLimits, ExchangeSettings, TrafficSettings } from "./lib/permission.ts";
+export { type CaptureFlow, captureFlows } from "./lib/rx/capture.ts";
 export { Recording, type RecordingCounters } from "./lib/rx/recording.ts";
 export * from "./lib/strategy/inline.ts";
 export * from "./lib/strategy/isolated.ts";

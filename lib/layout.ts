@@ -10,7 +10,7 @@ export * from "./abi/books.ts";
 export * from "./abi/feed.ts";
 export * from "./abi/publisher.ts";
 export * from "./abi/reader.ts";
-export * from "./abi/recorder.ts";
+export * from "./abi/capture.ts";
 export * from "./abi/schema.ts";
 
 /** `struct hp_rx_options`: one receive endpoint. */

@@ -9,7 +9,7 @@
 import { BOOKS_SYMBOLS } from "./abi/books.ts";
 import { PUBLISHER_SYMBOLS } from "./abi/publisher.ts";
 import { READER_SYMBOLS } from "./abi/reader.ts";
-import { RECORDER_SYMBOLS } from "./abi/recorder.ts";
+import { CAPTURE_SYMBOLS } from "./abi/capture.ts";
 import { SCHEMA_SYMBOLS } from "./abi/schema.ts";
 import { ABI_VERSION } from "./layout.ts";
 
@@ -18,7 +18,7 @@ export const SYMBOLS = {
   ...BOOKS_SYMBOLS,
   ...PUBLISHER_SYMBOLS,
   ...READER_SYMBOLS,
-  ...RECORDER_SYMBOLS,
+  ...CAPTURE_SYMBOLS,
   ...SCHEMA_SYMBOLS,
   hp_abi_version: { parameters: [], result: "i32" },
   hp_last_error: {

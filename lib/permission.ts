@@ -18,6 +18,7 @@ import {
   WAITS,
 } from "./endpoint.ts";
 import {
+  CAPTURE_FLOW,
   ENGINE_OPTIONS,
   EXCHANGE_OPTIONS,
   OBSERVE_OPTIONS,
@@ -325,6 +326,19 @@ export function openRecording(
 ): void {
   ask({ name: "write", path }, path, `--allow-write=${path}`);
   check(native().hp_engine_record(engine, cString(path), room, stats.u8));
+}
+
+/**
+ * Lists the UDP flows of a capture, after asking Deno for `read` on it.
+ *
+ * @param path A capture: pcap or pcapng, plain or .gz.
+ * @param out Memory for as many `struct hp_capture_flow` as are wanted.
+ * @returns How many there are.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was read.
+ */
+export function readFlows(path: string, out: Uint8Array<ArrayBuffer>): number {
+  ask({ name: "read", path }, path, `--allow-read=${path}`);
+  return check(native().hp_capture_flows(cString(path), out, out.length / CAPTURE_FLOW.bytes));
 }
 
 /** Both sides of a ping-pong and its length. */

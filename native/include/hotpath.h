@@ -670,7 +670,7 @@ struct hp_observer;
 #include "hotpath/books.h"
 #include "hotpath/publisher.h"
 #include "hotpath/reader.h"
-#include "hotpath/recorder.h"
+#include "hotpath/capture.h"
 #include "hotpath/schema.h"
 
 /* ---- functions ----------------------------------------------------------------------------- */

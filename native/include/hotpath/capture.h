@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Captures written while a feed receives. Part of hotpath.h, which includes it. */
-#ifndef HOTPATH_RECORDER_H
-#define HOTPATH_RECORDER_H
+/* Captures: written while a feed receives, and what is in them. Part of hotpath.h, which includes it. */
+#ifndef HOTPATH_CAPTURE_H
+#define HOTPATH_CAPTURE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,5 +32,23 @@ HP_API int32_t hp_engine_record(struct hp_engine *engine, const char *path, doub
 /* Ends the recording: the file is complete when this returns. 0, also when there is none; or -errno: what it
  * lacks. */
 HP_API int32_t hp_engine_record_stop(struct hp_engine *engine);
+
+/* A UDP flow of a capture: what was sent to one address and port. */
+struct hp_capture_flow {
+	char address[16]; /* dotted IPv4 */
+	uint32_t port;
+	uint32_t sample_len; /* bytes of the first payload ... */
+	double datagrams, payload_bytes;
+	double first_ms, last_ms; /* stamps, ms since the Unix epoch; 0 = none */
+	uint8_t sample[64];	  /* ... and how it begins */
+};
+_Static_assert(sizeof(struct hp_capture_flow) == 120, "hp_capture_flow");
+_Static_assert(offsetof(struct hp_capture_flow, sample) == 56, "hp_capture_flow.sample");
+
+/*
+ * Lists the UDP flows of a capture (pcap, pcapng, plain or .gz), the one with most datagrams first. How many
+ * there are, of which `max` were written; or -errno. Of a torn capture, those before it is torn.
+ */
+HP_API int32_t hp_capture_flows(const char *path, struct hp_capture_flow *out, int32_t max);
 
 #endif
