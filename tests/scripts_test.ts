@@ -1,7 +1,7 @@
 /** The scripts as people run them: with the permission sets of deno.json and nothing more. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { Namespaces } from "hotpath";
+import { captureFlows, Namespaces } from "hotpath";
 import { noNamespaces, testWhen } from "./fixture.ts";
 import { deno, type Ended, ENV, ROOT, run } from "./process.ts";
 import { until } from "./wire.ts";
@@ -366,5 +366,38 @@ testWhen(
       assert.match(stderr, message);
       assert.equal(stderr.trim().split("\n").length, 1, stderr);
     }
+  },
+);
+
+testWhen(
+  noNamespaces(),
+  "record.ts writes what it received until the session ends, and says what it did not",
+  async () => {
+    await using pair = await Namespaces.up();
+    await using exchange = new ExchangeScript(pair, "--datagrams", "1500", "--rate", "10000");
+    await exchange.ready();
+    const out = await Deno.makeTempFile({ prefix: "hotpath-", suffix: ".pcapng" });
+    try {
+      const { code, stdout, stderr } = await script(
+        "record",
+        "scripts/record.ts",
+        ...endpoints(pair),
+        `--out=${out}`,
+        "--json",
+      );
+      assert.equal(stderr, "");
+      assert.equal(code, 0);
+      const { file, datagrams, written, lost, file_bytes, trouble } = JSON.parse(stdout);
+      assert.deepEqual({ file, lost, trouble }, { file: out, lost: 0, trouble: "" });
+      assert.ok(datagrams > 0 && written === datagrams);
+      assert.equal(file_bytes, (await Deno.stat(out)).size);
+      const [flow] = captureFlows(out);
+      assert.deepEqual([flow?.datagrams, flow?.feed], [datagrams, "lll"]);
+    } finally {
+      await Deno.remove(out);
+    }
+    const { code, stderr } = await script("record", "scripts/record.ts", `--out=${out}`);
+    assert.equal(code, 1);
+    assert.match(stderr, /^Cannot record: which feed, into which file\?/);
   },
 );
