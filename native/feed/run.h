@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What decoders have in common: walking over a run, counting what lies in it, and who trades.
+ *
+ * Counting is done apart from the report, in small integers, and added to it when decode() returns: a double
+ * in memory takes three times as long to be added to as an integer, which is more than the rest of skipping a
+ * message costs.
+ */
+#ifndef HP_RUN_H
+#define HP_RUN_H
+
+#include <endian.h>
+#include <string.h>
+
+#include "feed/decoder.h"
+
+#define RUN_OPEN     UINT32_MAX		/* run.left: a file, which ends where it ends */
+#define RUN_EXACT    (INT64_C(1) << 53) /* integers up to here are exact in a double */
+#define RUN_COUNTERS 32
+
+static inline uint16_t load_be16(const uint8_t *bytes)
+{
+	uint16_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return be16toh(value);
+}
+
+static inline uint32_t load_be32(const uint8_t *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return be32toh(value);
+}
+
+static inline uint64_t load_be64(const uint8_t *bytes)
+{
+	uint64_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return be64toh(value);
+}
+
+static inline uint16_t load_le16(const uint8_t *bytes)
+{
+	uint16_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le16toh(value);
+}
+
+static inline uint32_t load_le32(const uint8_t *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le32toh(value);
+}
+
+static inline uint64_t load_le64(const uint8_t *bytes)
+{
+	uint64_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le64toh(value);
+}
+
+/* Messages by counter; all zero between two calls of decode(). Counter 0 is nobody's. */
+struct run_counts {
+	uint32_t counts[RUN_COUNTERS];
+	uint32_t touched; /* bit set of the counters that are not zero */
+};
+
+static inline void run_count(struct run_counts *counts, uint32_t counter)
+{
+	counts->counts[counter]++;
+	counts->touched |= 1u << counter;
+}
+
+/* types: the type byte of each counter. */
+static inline void run_report(struct run_counts *counts, const uint8_t *types, struct hp_report *report)
+{
+	for (uint32_t rest = counts->touched; rest; rest &= rest - 1) {
+		uint32_t counter = (uint32_t)__builtin_ctz(rest);
+
+		report->messages[types[counter]] += counts->counts[counter];
+		counts->counts[counter] = 0;
+	}
+	counts->touched = 0;
+}
+
+/* One message of the run is behind us. */
+static inline void run_step(struct run *run, const uint8_t *next)
+{
+	run->at = next;
+	run->seq++;
+	run->left -= run->left != RUN_OPEN;
+}
+
+/*
+ * There are no bytes for the next message, or too few: the rest of the run is unread. In a file that ends
+ * between two messages nothing is wrong.
+ */
+static inline void run_past_end(struct run *run, struct hp_report *report)
+{
+	if (run->left != RUN_OPEN || run->at != run->end)
+		report_fault(report, HP_FAULT_PAST_END, (double)run->seq, run->at,
+			     (uint32_t)(run->end - run->at > 255 ? 255 : run->end - run->at));
+	run->seq += run->left != RUN_OPEN ? run->left : 0;
+	run->left = 0;
+	run->at = run->end;
+}
+
+/*
+ * Who trades: exchanges tell of two things, whether a symbol is halted by rule and whether this market can
+ * trade it. One byte a symbol holds both: the last trading state as on the wire, and RUN_HALTED.
+ */
+#define RUN_HALTED 0x80
+
+/* The state to be told after trading status `state` (ASCII). */
+static inline uint8_t run_trading(uint8_t *of_symbol, uint8_t state)
+{
+	*of_symbol = (uint8_t)((*of_symbol & RUN_HALTED) | state);
+	return *of_symbol & RUN_HALTED ? 'H' : state;
+}
+
+/* The state to be told after an operational halt (1) or its end (0); 0: nothing changed. */
+static inline uint8_t run_operational(uint8_t *of_symbol, int halted)
+{
+	uint8_t before = *of_symbol;
+
+	*of_symbol = (uint8_t)(halted ? before | RUN_HALTED : before & ~RUN_HALTED);
+	if (*of_symbol == before)
+		return 0;
+	return halted ? 'H' : *of_symbol ? *of_symbol : 'T';
+}
+
+#endif
