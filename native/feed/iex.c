@@ -177,11 +177,12 @@ enum belonging { WANTED, UNWANTED, NAMELESS, NO_ROOM };
 /* Whose message it is: its symbol's number, given out if it is new. */
 static inline enum belonging find_symbol(struct symbols *symbols, const uint8_t *bytes, uint32_t *number)
 {
-	uint64_t name = load_le64(bytes + AT_NAME);
+	uint64_t name;
 
 	*number = HP_SYMBOL_ALL;
 	if (bytes[0] == 'S')
-		return WANTED;
+		return WANTED; /* it ends before a name could stand there */
+	name = load_le64(bytes + AT_NAME);
 	if (!name)
 		return NAMELESS;
 	if (!symbols_wants(symbols, name))
