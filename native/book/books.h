@@ -7,17 +7,30 @@
 
 /*
  * Applies one message inside the seqlock of its symbol. 0, or the negative of an enum hp_fault: the message
- * was wrong, the book is as good as it can be (an order cancelled or executed beyond its quantity is gone),
- * nothing else is touched. Kinds that no book keeps are 0.
+ * was wrong, the book is as good as it can be, nothing else is touched. Kinds that no book keeps are 0.
+ *
+ *   UNKNOWN_SYMBOL   a symbol beyond the books' room
+ *   BAD_VALUE        a price or quantity that is not 1..2^53 (a level's quantity may be 0), an order for a level
+ *                    without orders, or a level or quote where there are orders: untouched
+ *   DUPLICATE_ORDER  add, or replace by, a reference that is live: untouched
+ *   UNKNOWN_ORDER    no such order, or it is another symbol's: untouched
+ *   EXCESS           more executed or cancelled than there was: the order is gone, what there was is printed
+ *   NO_ROOM          an order, level or rung too many: untouched; a replaced order is gone
+ *
+ * A message about an order may leave out the symbol (HP_SYMBOL_ALL).
  */
 int32_t books_apply(struct hp_books *books, const struct hp_message *message);
-/* Fetches what books_apply() will touch, for a message that comes some 8 (far) or 3 (near) messages later:
- * near reads what far has fetched. */
+/*
+ * Fetches what books_apply() will touch, for a message that comes some messages later, in three looks, each of
+ * which reads what the one before has fetched: far (12), near (8), next (4). A look too few or at a message that
+ * never comes costs time only.
+ */
 void books_fetch_far(const struct hp_books *books, const struct hp_message *message);
 void books_fetch_near(const struct hp_books *books, const struct hp_message *message);
+void books_fetch_next(const struct hp_books *books, const struct hp_message *message);
 /* Sets or clears HP_BOOK_STALE of every symbol. */
 void books_mark_stale(struct hp_books *books, int stale);
-/* Empties the books of one symbol, or of all (HP_SYMBOL_ALL); names and trading states stay. */
+/* Empties the books of one symbol, or of all (HP_SYMBOL_ALL); names, states and trades stay. */
 void books_clear(struct hp_books *books, uint32_t symbol);
 /* The symbol's own part of the memory, or NULL beyond the limit: top of book, flags, state, counters. */
 struct hp_symbol *books_symbol(struct hp_books *books, uint32_t symbol);

@@ -176,6 +176,7 @@ enum hp_book_flags {
 	HP_BOOK_CROSSED = 2, /* best bid >= best ask */
 	HP_BOOK_NO_BID = 4,
 	HP_BOOK_NO_ASK = 8,
+	HP_BOOK_OPEN = 16, /* the feed's event is not complete: the best prices are not valid yet */
 };
 
 /*
