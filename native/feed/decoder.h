@@ -24,6 +24,8 @@ struct decoder;
 struct decoder_ops {
 	const char *name;
 	double price_scale, qty_scale;
+	uint32_t
+		protocol; /* what a framing's header must name (IEX-TP: 0x8004 DEEP, ...); 0 = any it knows */
 	/*
 	 * Decodes up to `max` messages of the run into `out`, which is 64-byte aligned, and moves the run on.
 	 * Messages of symbols nobody wants, or of types not in `decoder->wanted_types`, are counted and

@@ -13,12 +13,15 @@
 #include "feed/decoder.h"
 #include "feed/feed.h"
 
+#define STREAM_SEQ_MAX (UINT64_C(1) << 53) /* numbers cross the ABI in a double */
+
 /* What a packet's header says. */
 struct packet_header {
 	uint64_t session[2]; /* its name, as comparable numbers */
 	int64_t seq;	     /* of the first message; heartbeat, end: the next one expected */
 	uint32_t count;	     /* messages; 0 = heartbeat */
 	uint32_t end;	     /* 1: the session is over */
+	uint32_t protocol;   /* of the messages, as the header names it; 0 = it does not */
 	int64_t sent_ns;     /* the sender's stamp; 0 = none */
 	const uint8_t *payload;
 	uint32_t payload_len;
@@ -26,6 +29,8 @@ struct packet_header {
 
 struct framing {
 	const char *name;
+	int little_endian;     /* the two bytes of length before each message */
+	uint32_t protocols[2]; /* that the header may name where the decoder does not say which; 0 = any */
 	/* 0, or -EBADMSG: no packet of this protocol. Lengths of messages are not looked at. */
 	int (*read)(const uint8_t *data, uint32_t len, struct packet_header *out);
 	/* Writes a request for `count` messages from `seq` on; bytes written (at most 64). */
