@@ -106,7 +106,29 @@ export const STREAM_STATS = {
   first_hole: 496,
   last_hole: 1008,
   holes: 1520,
+  superseded: 1528,
   trouble: 1584,
   skew: 1712,
   repair: 10704,
+} as const;
+
+/** `struct hp_recovery_options`: where a stream gets again what no line brought. */
+export const RECOVERY_OPTIONS = {
+  bytes: 192,
+  request_address: 0,
+  snapshot_address: 16,
+  netns: 32,
+  username: 96,
+  password: 104,
+  request_port: 120,
+  snapshot_port: 124,
+  timeout_ms: 128,
+  attempts: 132,
+  bound_ms: 136,
+  bound_messages: 140,
+  snapshot_ms: 144,
+  snapshot_attempts: 148,
+  hold_messages: 152,
+  hold_bytes: 156,
+  snapshot_bytes: 160,
 } as const;

@@ -13,14 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "feed/recovery.h"
 #include "feed/stream_inside.h"
 #include "measure/clock.h"
 #include "measure/error.h"
 
-#define AHEAD		16 /* messages decoded beyond the one handed on, while there are more */
-#define DEFAULT_HOLE_NS 1000000u
-#define HOLD_MESSAGES	65536u
-#define HOLD_BYTES	(4u << 20)
+#define AHEAD		 16 /* messages decoded beyond the one handed on, while there are more */
+#define DEFAULT_HOLE_NS	 1000000u
+#define HOLD_MESSAGES	 65536u
+#define HOLD_BYTES	 (4u << 20)
+#define SNAPSHOT_LOOK_MS 20 /* a snapshot's client has several clocks, none of them fine */
 
 static int is_protocol(const struct stream *stream, uint32_t protocol)
 {
@@ -101,8 +103,7 @@ static int hand_on_gap(struct stream *stream)
 static int hand_on_repair(struct stream *stream)
 {
 	stream->repair_due = 0;
-	stream->asked = stream->broken = 0;
-	stream->stats->stale = 0;
+	stream_go_on(&stream->feed);
 	return FEED_REPAIR;
 }
 
@@ -115,9 +116,10 @@ static int turn(struct stream *stream, uint64_t now)
 		return hand_on_gap(stream);
 	if (stream->repair_due)
 		return hand_on_repair(stream);
+	if (__builtin_expect(stream->wanted, 0) && stream_wants_snapshot(stream, now))
+		stream_begin_snapshot(stream, now);
 	if (stream->window.messages && !stream->frozen && seen_has(&stream->window.seen, stream->expected)) {
 		stream->held = window_at(&stream->window, stream->expected);
-		stream->run_line = stream->held->line;
 		stream_run(stream, SOURCE_HELD, stream->held->seq, stream->held->count, stream->held->bytes,
 			   stream->held->len);
 		return STREAM_AGAIN;
@@ -147,18 +149,58 @@ static enum feed_kind stream_next(struct feed *feed, const struct hp_message **m
 	}
 }
 
-static void stream_close(struct feed *feed)
+static void free_memory(struct stream *stream)
 {
-	struct stream *stream = (struct stream *)feed;
-
 	for (int i = 0; i < FEED_LINES; i++)
 		seen_close(&stream->lines[i].seen);
 	window_close(&stream->window);
 	free(stream->arrivals);
 	free(stream->outlier.bytes);
+	free(stream);
+}
+
+static void stream_close(struct feed *feed)
+{
+	struct stream *stream = (struct stream *)feed;
+
+	recovery_close(stream->recovery);
 	if (stream->decoder->ops->close)
 		stream->decoder->ops->close(stream->decoder);
-	free(stream);
+	free_memory(stream);
+}
+
+void stream_go_on(struct feed *feed)
+{
+	struct stream *stream = (struct stream *)feed;
+
+	stream->asked = stream->broken = stream->wanted = 0;
+	stream->stats->stale = 0;
+}
+
+/* ms until `ticks` from now on, rounded up. */
+static int ms_until(uint64_t ticks, uint64_t now)
+{
+	return (int64_t)(ticks - now) <= 0 ? 0 : (int)(clock_ns(ticks - now) / 1000000 + 1);
+}
+
+int stream_fds(const struct feed *feed, struct pollfd fds[STREAM_FDS], uint64_t now, int *timeout_ms)
+{
+	const struct stream *stream = (const struct stream *)feed;
+	int count = 0;
+
+	*timeout_ms = -1;
+	if (stream->frozen) {
+		fds[0].fd = snapshot_fd(stream->recovery->snapshot, &fds[0].events);
+		*timeout_ms = SNAPSHOT_LOOK_MS;
+		return fds[0].fd >= 0;
+	}
+	if (stream->asking) {
+		fds[count++] = (struct pollfd){.fd = stream->recovery->fd, .events = POLLIN};
+		*timeout_ms = ms_until(stream->recovery->due, now);
+	} else if (stream->expected != stream->known) {
+		*timeout_ms = ms_until(stream_hole_since(stream) + stream->hole_ticks, now);
+	}
+	return count;
 }
 
 static const struct feed_ops stream_ops = {
@@ -170,7 +212,9 @@ static const struct feed_ops stream_ops = {
 
 static int take_memory(struct stream *stream)
 {
-	int error = window_open(&stream->window, HOLD_MESSAGES, HOLD_BYTES);
+	const struct recovery *recovery = stream->recovery;
+	int error = window_open(&stream->window, recovery ? recovery->options.hold_messages : HOLD_MESSAGES,
+				recovery ? recovery->options.hold_bytes : HOLD_BYTES);
 
 	if (error)
 		return error;
@@ -203,8 +247,7 @@ int stream_open(struct feed **out, const struct framing *framing, struct decoder
 	stream->hole_ticks = clock_to_ticks(hole_ns ? hole_ns : DEFAULT_HOLE_NS);
 	error = take_memory(stream);
 	if (error) {
-		stream->decoder = NULL;
-		stream_close(&stream->feed);
+		free_memory(stream);
 		return error;
 	}
 	*out = &stream->feed;

@@ -10,6 +10,8 @@
 #ifndef HP_STREAM_H
 #define HP_STREAM_H
 
+#include <poll.h>
+
 #include "feed/decoder.h"
 #include "feed/feed.h"
 
@@ -43,11 +45,23 @@ extern const struct framing framing_iextp;     /* native/feed/iextp.c */
 struct recovery; /* native/feed/recovery.h */
 
 /*
- * Opens a stream. The decoder becomes the stream's, which closes it; recovery may be NULL: a hole is then
- * given up when it is hole_ns old (0 = 1 ms). Counters of lines and recovery go to `stats`, of messages to
- * the decoder's report. 0 and *out, or fail(...).
+ * Opens a stream. The decoder becomes the stream's, which closes it, and so does the recovery
+ * (recovery_open()); without one (NULL) a hole is given up when it is hole_ns old (0 = 1 ms), with one it is
+ * asked for then. Counters of lines and recovery go to `stats`, of messages to the decoder's report. 0 and
+ * *out, or fail(...): decoder and recovery are still the caller's then.
  */
 int stream_open(struct feed **out, const struct framing *framing, struct decoder *decoder,
 		struct recovery *recovery, struct hp_stream_stats *stats, uint64_t hole_ns);
+/* The reader goes on with books that miss something: they are good from now on. */
+void stream_go_on(struct feed *feed);
+
+#define STREAM_FDS 1
+
+/*
+ * What an owner that sleeps must wake up for, besides its packets: fills in up to STREAM_FDS descriptors and
+ * returns how many; *timeout_ms is when next() wants to be called at the latest, -1 = only with a packet. The
+ * feed must be a stream, drained.
+ */
+int stream_fds(const struct feed *feed, struct pollfd fds[STREAM_FDS], uint64_t now, int *timeout_ms);
 
 #endif

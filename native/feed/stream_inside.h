@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of a stream share: stream.c (from packets to messages), stream_place.c (where a packet's
- * messages go), stream_session.c (where numbers begin anew), stream_repair.c (holes). */
+ * messages go), stream_session.c (where numbers begin anew), stream_repair.c (holes), stream_snapshot.c. */
 #ifndef HP_STREAM_INSIDE_H
 #define HP_STREAM_INSIDE_H
 
@@ -91,9 +91,19 @@ struct stream {
 
 	/* What is to be said before anything else. */
 	int gap_due, repair_due;
-	/* Books are not good: for what is being asked for, for what was given up. */
+	/* Books are not good: a REPAIR is due once nothing is missing; or what is missing was given up. */
 	int asked, broken;
-	int frozen; /* a snapshot is being taken: all that comes is held */
+
+	/* Requests: [expected, ask_end) is being asked for; below given_up_end no more. */
+	int asking;
+	int64_t ask_end, given_up_end;
+
+	/* Snapshots. */
+	int wanted;	     /* books are broken and nobody has tried yet */
+	int frozen;	     /* one is being taken: all that comes is held */
+	int begun;	     /* some of it has been handed on */
+	int pause;	     /* the owner gets a turn first */
+	uint64_t not_before; /* after one that failed */
 };
 
 static inline uint32_t stream_length(const struct stream *stream, const uint8_t *at)
@@ -116,6 +126,8 @@ uint32_t stream_whole(const struct stream *stream, const uint8_t *bytes, uint32_
 
 /* stream_session.c: takes the queued packet. FEED_GAP, or STREAM_AGAIN. */
 int stream_take(struct stream *stream);
+/* Has books begin anew. */
+void stream_clear(struct stream *stream);
 
 /* stream_repair.c: gives the first hole up, up to `end`: FEED_GAP. */
 int stream_give_up(struct stream *stream, int64_t end);
@@ -123,7 +135,21 @@ int stream_give_up(struct stream *stream, int64_t end);
 int stream_look_at_hole(struct stream *stream, uint64_t now);
 /* Where the hole at `expected` ends. */
 int64_t stream_hole_end(const struct stream *stream);
+/* The age of that hole is counted from here. */
+uint64_t stream_hole_since(const struct stream *stream);
+/* The numbers up to `end` are passed over. */
+void stream_pass_over(struct stream *stream, int64_t end);
+/* May the numbers from 1 to before `first` be asked for? */
+int stream_can_catch_up(const struct stream *stream, const struct packet_header *header);
+/* Whatever is being repaired: no more. 1: something was. */
+int stream_stop_repair(struct stream *stream);
 /* Says that messages before `first` were missed by coming late. */
 void stream_joined_late(struct stream *stream, int64_t first);
+
+/* stream_snapshot.c: is one wanted, and may it be taken now? */
+int stream_wants_snapshot(const struct stream *stream, uint64_t now);
+void stream_begin_snapshot(struct stream *stream, uint64_t now);
+/* Goes on with it. An enum feed_kind, or STREAM_AGAIN. */
+int stream_take_snapshot(struct stream *stream, uint64_t now);
 
 #endif

@@ -88,6 +88,13 @@ static inline void note(struct stream *stream, const struct feed_packet *packet,
 		note_skew(stream, packet, first);
 }
 
+static inline void note_won(struct stream *stream, uint32_t line, uint32_t count)
+{
+	stream->stats->lines[line].won += count;
+	if (__builtin_expect(line >= FEED_LINES, 0))
+		stream->stats->recovered += count;
+}
+
 /* A number beyond what has come is known to exist. */
 static void learn(struct stream *stream, int64_t known, uint64_t now)
 {
@@ -108,7 +115,7 @@ static void place_part(struct stream *stream, const struct feed_packet *packet, 
 
 	if (!count)
 		return;
-	stats->lines[packet->line].won += count;
+	note_won(stream, packet->line, count);
 	if (first == stream->expected && !stream->frozen) {
 		seen_mark(&stream->window.seen, first, count);
 		stream->run_line = packet->line;
@@ -160,7 +167,7 @@ static void place_parts(struct stream *stream, const struct feed_packet *packet,
 static int no_room(struct stream *stream, const struct feed_packet *packet,
 		   const struct packet_header *header, uint32_t count)
 {
-	if (stream->window.messages && !stream->asked && !stream->frozen)
+	if (stream->window.messages && !stream->asking && !stream->frozen)
 		return 1;
 	note(stream, packet, header->seq, count);
 	stream->stats->overflowed += count;
@@ -206,7 +213,7 @@ int stream_place(struct stream *stream, const struct feed_packet *packet, const 
 			     0))
 		return place_odd(stream, packet, header);
 	note(stream, packet, header->seq, count);
-	line->won += count;
+	note_won(stream, packet->line, count);
 	seen_mark(&stream->window.seen, header->seq, count);
 	stream->run_line = packet->line;
 	stream_run(stream, SOURCE_PACKET, header->seq, count, header->payload, header->payload_len);

@@ -156,25 +156,23 @@ static void keep_outlier(struct stream *stream)
 	outlier->header.payload = outlier->bytes + (stream->header.payload - packet->data);
 }
 
-/* Books begin anew. */
-static void say_clear(struct stream *stream, int64_t seq)
+void stream_clear(struct stream *stream)
 {
 	struct feed *feed = &stream->feed;
 
 	feed->ring[feed->tail++ % FEED_RING] = (struct hp_message){
 		.kind = HP_MESSAGE_CLEAR,
 		.symbol = HP_SYMBOL_ALL,
-		.seq = seq,
+		.seq = stream->expected,
 	};
 }
 
 /* A sequence space begins with the packet of this header. */
 static void begin(struct stream *stream, const struct packet_header *header)
 {
-	int64_t first = header->seq <= STREAM_NEAR ? 1 : header->seq;
+	int64_t first = stream_can_catch_up(stream, header) ? 1 : header->seq;
+	int again = stream->started;
 
-	if (stream->started)
-		say_clear(stream, first);
 	if (stream->started && !stream_same_session(header, stream->session)) {
 		memcpy(stream->old_session, stream->session, sizeof(stream->session));
 		stream->has_old = 1;
@@ -188,7 +186,11 @@ static void begin(struct stream *stream, const struct packet_header *header)
 		stream->lines[i].started = 0;
 	stream->expected = stream->known = first;
 	stream->known_since = stream->packet.now;
+	stream->given_up_end = 0;
+	stream->wanted = 0;
 	stream->stats->sessions += 1;
+	if (again)
+		stream_clear(stream);
 	if (first > 1)
 		stream_joined_late(stream, first);
 	else
@@ -202,6 +204,8 @@ static int leap(struct stream *stream)
 	const struct packet_header *header = outlier->kind ? &outlier->header : &stream->header;
 	enum stream_break kind = outlier->kind;
 
+	if (stream_stop_repair(stream))
+		return STREAM_AGAIN; /* what waited for a snapshot may be next */
 	if (stream->window.messages)
 		return stream_give_up(stream, stream_hole_end(stream));
 	stream->leaping = 0;

@@ -191,6 +191,18 @@ void window_release(struct window *window, struct held *held)
 	}
 }
 
+void window_cut(struct window *window, struct held *held, uint32_t count, uint32_t len)
+{
+	uint32_t mask = window->span - 1;
+
+	window->slots[(uint32_t)(held->seq + count) & mask] = window->slots[(uint32_t)held->seq & mask];
+	window->messages -= count;
+	held->seq += count;
+	held->count -= count;
+	held->len -= len;
+	memmove(held->bytes, held->bytes + len, held->len);
+}
+
 uint64_t window_oldest(const struct window *window)
 {
 	return held_at(window, window->out)->came;

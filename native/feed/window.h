@@ -106,6 +106,8 @@ void window_hold(struct window *window, const struct held *what, const uint8_t *
 /* What begins with `seq`: only where that waits. */
 struct held *window_at(const struct window *window, int64_t seq);
 void window_release(struct window *window, struct held *held);
+/* Drops its first messages: `count` of `len` bytes, fewer than it has. */
+void window_cut(struct window *window, struct held *held, uint32_t count, uint32_t len);
 /* When what has waited longest came; only while something waits. */
 uint64_t window_oldest(const struct window *window);
 

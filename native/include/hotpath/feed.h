@@ -119,7 +119,7 @@ struct hp_line_stats {
 	double refused;	      /* packets of no known framing, or of an old session */
 	double won;	      /* messages this line brought first */
 	double duplicates;    /* messages the other line, or this one, had brought before */
-	double reordered;     /* messages that came before one with a lower number */
+	double reordered;     /* messages that came after one with a higher number, for the first time */
 	double late;	      /* messages that came after they had been given up */
 	double gaps, missing; /* holes in this line's own numbers, messages in them (filled later or not) */
 	double reserved[5];
@@ -129,8 +129,8 @@ _Static_assert(sizeof(struct hp_line_stats) == 128, "hp_line_stats");
 #define HP_LINES	3 /* A, B, recovery */
 #define HP_STREAM_HOLES 64
 
-/* Lines, holes and their repair. delivered + lost + waiting = messages numbered since the session was joined.
- */
+/* Lines, holes and their repair. delivered + lost + superseded + waiting = messages numbered since the
+ * session was joined. */
 struct hp_stream_stats {
 	struct hp_line_stats lines[HP_LINES];
 	double delivered;   /* messages handed to the decoder, in order */
@@ -149,8 +149,9 @@ struct hp_stream_stats {
 	double first_hole[HP_STREAM_HOLES],
 		last_hole[HP_STREAM_HOLES]; /* the first holes given up, inclusive */
 	double holes;			    /* of them in use */
-	double reserved[7];
-	char trouble[128]; /* why the last recovery or snapshot failed */
+	double superseded; /* messages that a snapshot held already, whether they had come or not */
+	double reserved[6];
+	char trouble[128]; /* why the last request or snapshot failed */
 	/* A message's arrival on the line that lost minus on the one that won, ns. */
 	struct hp_histogram skew;
 	struct hp_histogram repair; /* from the request to the hole being closed, ns */
@@ -159,5 +160,34 @@ _Static_assert(offsetof(struct hp_stream_stats, delivered) == 384, "hp_stream_st
 _Static_assert(offsetof(struct hp_stream_stats, first_hole) == 496, "hp_stream_stats.first_hole");
 _Static_assert(offsetof(struct hp_stream_stats, trouble) == 1584, "hp_stream_stats.trouble");
 _Static_assert(offsetof(struct hp_stream_stats, skew) == 1712, "hp_stream_stats.skew");
+
+/*
+ * Where a stream gets again what no line brought: a re-request server (UDP; MoldUDP64's or IEX-TP's requests)
+ * and a snapshot server (SoupBinTCP 3.00: login, one message a packet, 'G' and the next number at the end).
+ * Either may be absent. A hole is asked for; one that is too long, or that the server does not fill in time,
+ * is given up, and then a snapshot is taken where there is a server for it.
+ */
+struct hp_recovery_options {
+	char request_address[16];  /* dotted IPv4 of the re-request server; "" = none */
+	char snapshot_address[16]; /* of the snapshot server; "" = none */
+	char netns[64];		   /* namespace file to open the sockets in; "" = the current one */
+	char username[8];	   /* of the snapshot server's login, at most 6 characters */
+	char password[16];	   /* at most 10 characters */
+	uint32_t request_port, snapshot_port;
+	uint32_t timeout_ms;	    /* a request is repeated after; 0 = 10 */
+	uint32_t attempts;	    /* requests in a row without an answer; 0 = 5 */
+	uint32_t bound_ms;	    /* a hole is given up after; 0 = 1000 */
+	uint32_t bound_messages;    /* longer holes are not asked for; 0 = 65536 */
+	uint32_t snapshot_ms;	    /* an attempt takes at most; 0 = 10000 */
+	uint32_t snapshot_attempts; /* 0 = 3 */
+	uint32_t hold_messages;	    /* that wait meanwhile, at most; 0 = 65536, or 2^20 with snapshots */
+	uint32_t hold_bytes;	    /* 0 = 4 MiB, or 64 MiB with snapshots */
+	double snapshot_bytes;	    /* of a snapshot, at most; 0 = 1 GiB */
+	uint32_t reserved[6];
+};
+_Static_assert(sizeof(struct hp_recovery_options) == 192, "hp_recovery_options");
+_Static_assert(offsetof(struct hp_recovery_options, request_port) == 120, "hp_recovery_options.request_port");
+_Static_assert(offsetof(struct hp_recovery_options, snapshot_bytes) == 160,
+	       "hp_recovery_options.snapshot_bytes");
 
 #endif
