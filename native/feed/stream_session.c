@@ -18,7 +18,7 @@
 #include "feed/stream_inside.h"
 #include "measure/clock.h"
 
-#define OLD_SESSION_NS 1000000000u /* silence after which an old session may come back */
+#define OLD_SESSION_NS 1000000000u /* silence after which messages of an old session are taken again */
 
 enum verdict {
 	VERDICT_PLACE,
@@ -91,7 +91,7 @@ static enum verdict judge_stranger(struct stream *stream)
 	if (stream->packet.line >= FEED_LINES)
 		return VERDICT_REFUSE;
 	if (stream->has_old && stream_same_session(&stream->header, stream->old_session) &&
-	    clock_ns(stream->packet.now - stream->last_came) < OLD_SESSION_NS)
+	    (!stream->header.count || clock_ns(stream->packet.now - stream->last_came) < OLD_SESSION_NS))
 		return VERDICT_REFUSE;
 	if (stream->outlier.kind != BREAK_SESSION ||
 	    !stream_same_session(&stream->header, stream->outlier.header.session))
@@ -113,6 +113,11 @@ static int settles_outlier(struct stream *stream, const struct stream_line *line
 	if (stream->outlier.packet.line == stream->packet.line && end > line->seen.next)
 		forget_outlier(stream);
 	return 0;
+}
+
+static inline int is_beyond(const struct stream *stream, const struct packet_header *header)
+{
+	return header->seq + header->count > stream->expected + stream->window.span;
 }
 
 static enum verdict judge(struct stream *stream)
@@ -211,9 +216,10 @@ static int leap(struct stream *stream)
 	stream->leaping = 0;
 	stream->replay = kind != BREAK_NONE;
 	outlier->kind = BREAK_NONE;
-	if (kind == BREAK_JUMP)
+	if (kind != BREAK_JUMP)
+		begin(stream, header);
+	else if (is_beyond(stream, header))
 		return stream_give_up(stream, header->seq);
-	begin(stream, header);
 	return STREAM_AGAIN;
 }
 
