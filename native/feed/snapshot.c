@@ -18,6 +18,7 @@
 
 #include "feed/snapshot.h"
 #include "feed/soupbin.h"
+#include "feed/stream.h"
 #include "measure/clock.h"
 #include "measure/error.h"
 
@@ -266,9 +267,12 @@ static int read_message(struct snapshot *snapshot, const struct soup_packet *pac
 		return -1;
 	}
 	if (len == 1 + SOUP_NUMBER_BYTES && packet->payload[0] == END_TYPE) {
-		snapshot->next = soup_number(packet->payload + 1);
-		if (snapshot->next > 0)
+		int64_t next = soup_number(packet->payload + 1);
+
+		if (next > 0 && next <= (int64_t)STREAM_SEQ_MAX) {
+			snapshot->next = next;
 			return 0;
+		}
 		*says = attempt_failed(snapshot, now, "its end does not say which message comes next");
 		return -1;
 	}
