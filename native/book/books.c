@@ -14,9 +14,9 @@
  *     (books_fetch_far(), _near(), _next()) at different distances. The symbol's lines and the best rungs of
  *     its sides go with them.
  *
- * It trades away room and symmetry: a side's rungs are a plain sorted array, so that a reader finds the i-th level
- * by an addition, and a level far from the best costs a move of half its side at worst (books_side.c). Prices
- * are doubles there, because JavaScript reads them: the exact integers up to 2^53.
+ * It trades away room and symmetry: a side's rungs are a plain sorted array, so that a reader finds the i-th
+ * level by an addition, and a level far from the best costs a move of half its side at worst (books_side.c).
+ * Prices are doubles there, because JavaScript reads them: the exact integers up to 2^53.
  *
  * Faults leave everything as it was, except where the message says that something is gone (books.h).
  */
@@ -39,8 +39,7 @@ BOOKS_INLINE double key_of(int64_t price, uint32_t side)
 BOOKS_INLINE void publish(const struct books *books, struct symbol *symbol, uint32_t side,
 			  const struct hp_message *message)
 {
-	const struct hp_book_level *top =
-		&books->levels[books->rungs[symbol->side[side].end - 1].level];
+	const struct hp_book_level *top = &books->levels[books->rungs[symbol->side[side].end - 1].level];
 	uint32_t no_bid, no_ask;
 
 	symbol->best[side].price = fabs(top->key);
@@ -48,10 +47,10 @@ BOOKS_INLINE void publish(const struct books *books, struct symbol *symbol, uint
 	symbol->best_orders[side] = top->orders;
 	no_bid = !symbol->levels[BID];
 	no_ask = !symbol->levels[ASK];
-	symbol->flags = (symbol->flags & HP_BOOK_STALE) | (message->flags & HP_MESSAGE_OPEN) / 2 |
-			no_bid * HP_BOOK_NO_BID | no_ask * HP_BOOK_NO_ASK |
-			(!(no_bid | no_ask) & (symbol->best[BID].price >= symbol->best[ASK].price)) *
-				HP_BOOK_CROSSED;
+	symbol->flags =
+		(symbol->flags & HP_BOOK_STALE) | (message->flags & HP_MESSAGE_OPEN) / 2 |
+		no_bid * HP_BOOK_NO_BID | no_ask * HP_BOOK_NO_ASK |
+		(!(no_bid | no_ask) & (symbol->best[BID].price >= symbol->best[ASK].price)) * HP_BOOK_CROSSED;
 	symbol->seq = (double)message->seq;
 	symbol->updates += 1;
 }
@@ -337,5 +336,6 @@ void books_fetch_next(const struct hp_books *handle, const struct hp_message *me
 	const struct books *books = (const struct books *)handle;
 
 	if (names_order(message))
-		__builtin_prefetch(&books->levels[books->orders[*books_slot(books, message->order)].level], 1);
+		__builtin_prefetch(&books->levels[books->orders[*books_slot(books, message->order)].level],
+				   1);
 }

@@ -10,20 +10,19 @@
  * was wrong, the book is as good as it can be, nothing else is touched. Kinds that no book keeps are 0.
  *
  *   UNKNOWN_SYMBOL   a symbol beyond the books' room
- *   BAD_VALUE        a price or quantity that is not 1..2^53 (a level's quantity may be 0), an order for a level
- *                    without orders, or a level or quote where there are orders: untouched
- *   DUPLICATE_ORDER  add, or replace by, a reference that is live: untouched
- *   UNKNOWN_ORDER    no such order, or it is another symbol's: untouched
- *   EXCESS           more executed or cancelled than there was: the order is gone, what there was is printed
- *   NO_ROOM          an order, level or rung too many: untouched; a replaced order is gone
+ *   BAD_VALUE        a price or quantity that is not 1..2^53 (a level's quantity may be 0), an order for a
+ * level without orders, or a level or quote where there are orders: untouched DUPLICATE_ORDER  add, or
+ * replace by, a reference that is live: untouched UNKNOWN_ORDER    no such order, or it is another symbol's:
+ * untouched EXCESS           more executed or cancelled than there was: the order is gone, what there was is
+ * printed NO_ROOM          an order, level or rung too many: untouched; a replaced order is gone
  *
  * A message about an order may leave out the symbol (HP_SYMBOL_ALL).
  */
 int32_t books_apply(struct hp_books *books, const struct hp_message *message);
 /*
- * Fetches what books_apply() will touch, for a message that comes some messages later, in three looks, each of
- * which reads what the one before has fetched: far (12), near (8), next (4). A look too few or at a message that
- * never comes costs time only.
+ * Fetches what books_apply() will touch, for a message that comes some messages later, in three looks, each
+ * of which reads what the one before has fetched: far (12), near (8), next (4). A look too few or at a
+ * message that never comes costs time only.
  */
 void books_fetch_far(const struct hp_books *books, const struct hp_message *message);
 void books_fetch_near(const struct hp_books *books, const struct hp_message *message);

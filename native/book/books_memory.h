@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The books' memory as their writer sees it: the tables of hotpath/books.h by address, and what is free. A symbol
- * is the ABI's hp_symbol with its sides as arrays, so that one piece of code serves both without asking which
- * it is: whether a message is for the bid or the ask side is a coin that no branch predictor guesses.
+ * The books' memory as their writer sees it: the tables of hotpath/books.h by address, and what is free. A
+ * symbol is the ABI's hp_symbol with its sides as arrays, so that one piece of code serves both without
+ * asking which it is: whether a message is for the bid or the ask side is a coin that no branch predictor
+ * guesses.
  */
 #ifndef HP_BOOKS_MEMORY_H
 #define HP_BOOKS_MEMORY_H
@@ -48,9 +49,9 @@ struct books {
 	struct hp_book_level *levels;
 	struct hp_book_rung *rungs;
 	struct symbol *symbols;
-	uint32_t *slots; /* reference -> order */
-	uint64_t mix;	 /* of references; odd, another one each time */
-	uint32_t shift;	 /* 64 - log2(lines of slots) */
+	uint32_t *slots;		 /* reference -> order */
+	uint64_t mix;			 /* of references; odd, another one each time */
+	uint32_t shift;			 /* 64 - log2(lines of slots) */
 	uint32_t free_order, free_level; /* by chain and head */
 	uint32_t pad;
 	struct hp_trade *trades __attribute__((aligned(64)));
@@ -100,7 +101,8 @@ void room_init(struct books *books);
 
 /* books_side.c: what is rare about a side. */
 
-/* Makes a hole of one rung before `at`, in a larger block if need be, and returns where it is; 0 = no room. */
+/* Makes a hole of one rung before `at`, in a larger block if need be, and returns where it is; 0 = no room.
+ */
 uint32_t side_make_hole(struct books *books, struct side *side, uint32_t levels, uint32_t at);
 /* Closes the hole left by the rung at `at`; `levels` counts it. */
 void side_close_hole(struct books *books, struct side *side, uint32_t levels, uint32_t at);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the books' memory is laid out: the head, then one table after the other, each on a cache line of its own.
- * Everything is written once when it is opened, so that no message takes a page fault, and in huge pages where
- * the kernel gives them: four tables at random would otherwise miss the TLB with every line they miss.
+ * How the books' memory is laid out: the head, then one table after the other, each on a cache line of its
+ * own. Everything is written once when it is opened, so that no message takes a page fault, and in huge pages
+ * where the kernel gives them: four tables at random would otherwise miss the TLB with every line they miss.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,8 @@
 /* Where each table lies, in bytes from the start. */
 struct plan {
 	uint32_t symbols, orders, levels, trades, slots, blocks;
-	uint64_t symbols_at, orders_at, levels_at, rungs_at, trades_at, watches_at, slots_at, classes_at, bytes;
+	uint64_t symbols_at, orders_at, levels_at, rungs_at, trades_at, watches_at, slots_at, classes_at,
+		bytes;
 };
 
 static int is_count(double value, double least, double most)
@@ -41,11 +42,14 @@ static int check_options(const struct hp_books_options *options)
 	if (!options)
 		return fail(EINVAL, "Cannot size books: no options were given");
 	if (!is_count(options->symbols, 1, HP_SYMBOLS))
-		return fail(EINVAL, "Cannot size books for %.17g symbols: 1 to %d", options->symbols, HP_SYMBOLS);
+		return fail(EINVAL, "Cannot size books for %.17g symbols: 1 to %d", options->symbols,
+			    HP_SYMBOLS);
 	if (!is_count(options->orders, 0, ORDERS_MAX))
-		return fail(EINVAL, "Cannot size books for %.17g orders: 0 to %u", options->orders, ORDERS_MAX);
+		return fail(EINVAL, "Cannot size books for %.17g orders: 0 to %u", options->orders,
+			    ORDERS_MAX);
 	if (!is_count(options->levels, 1, LEVELS_MAX))
-		return fail(EINVAL, "Cannot size books for %.17g levels: 1 to %u", options->levels, LEVELS_MAX);
+		return fail(EINVAL, "Cannot size books for %.17g levels: 1 to %u", options->levels,
+			    LEVELS_MAX);
 	if (!is_count(options->trades, 0, TRADES_MAX) || !is_power((uint32_t)options->trades))
 		return fail(EINVAL, "Cannot size books for a tape of %.17g trades: a power of two up to %u",
 			    options->trades, TRADES_MAX);
@@ -163,7 +167,8 @@ HP_API struct hp_books *hp_books_open(void *memory, double bytes, const struct h
 		return NULL;
 	make_plan(&plan, options);
 	if (!memory || (uintptr_t)memory % 64) {
-		fail(EINVAL, "Cannot lay out books at address %p: memory aligned to 64 bytes is needed", memory);
+		fail(EINVAL, "Cannot lay out books at address %p: memory aligned to 64 bytes is needed",
+		     memory);
 		return NULL;
 	}
 	if (!(bytes >= (double)plan.bytes)) {

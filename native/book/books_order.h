@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Orders, their queues and the levels they lie in. An order is found by its reference (books_slot()), knows its
- * level, and the level knows the rest: no execution, cancellation or deletion searches a side, but for the
- * rung of a level that goes. Records are taken from a list that gives out what came back last, which is still
- * in the cache. Links of neighbours are written without being read: a store nobody waits for.
+ * Orders, their queues and the levels they lie in. An order is found by its reference (books_slot()), knows
+ * its level, and the level knows the rest: no execution, cancellation or deletion searches a side, but for
+ * the rung of a level that goes. Records are taken from a list that gives out what came back last, which is
+ * still in the cache. Links of neighbours are written without being read: a store nobody waits for.
  */
 #ifndef HP_BOOKS_ORDER_H
 #define HP_BOOKS_ORDER_H
@@ -30,16 +30,16 @@ BOOKS_INLINE uint32_t order_find(const struct books *books, uint64_t reference, 
 }
 
 /* The message's own order, which must be of its symbol if it names one. 0, or the negative of a fault. */
-BOOKS_INLINE int32_t order_of(const struct books *books, const struct hp_message *message, struct found *found)
+BOOKS_INLINE int32_t order_of(const struct books *books, const struct hp_message *message,
+			      struct found *found)
 {
 	uint32_t owner;
 
 	found->index = order_find(books, message->order, &found->link);
 	found->level = books->orders[found->index].level;
 	owner = books->levels[found->level].owner & ~WATCHED;
-	if (__builtin_expect(!found->index ||
-				     (owner >> 1 != message->symbol && message->symbol != HP_SYMBOL_ALL),
-			     0))
+	if (__builtin_expect(
+		    !found->index || (owner >> 1 != message->symbol && message->symbol != HP_SYMBOL_ALL), 0))
 		return message->symbol < books->head.symbols || message->symbol == HP_SYMBOL_ALL
 			       ? -HP_FAULT_UNKNOWN_ORDER
 			       : -HP_FAULT_UNKNOWN_SYMBOL;
@@ -64,8 +64,8 @@ BOOKS_INLINE uint32_t level_make(struct books *books, struct symbol *symbol, uin
 	books->free_level = level->head;
 	books->head.live_levels += 1;
 	symbol->levels[side] += 1;
-	*level = (struct hp_book_level){
-		.key = key, .owner = (uint32_t)(symbol - books->symbols) << 1 | !side};
+	*level =
+		(struct hp_book_level){.key = key, .owner = (uint32_t)(symbol - books->symbols) << 1 | !side};
 	return index;
 }
 

@@ -2,8 +2,8 @@
 /*
  * Blocks of rungs, 8 << class of them each, by the buddy method: a block is halved until it is as small as is
  * wanted, and grows together again with its other half as soon as both are free, so that the room of sides
- * which were large in the morning serves others in the afternoon. A free block keeps its neighbours in the list
- * of its class in its own first rung. Off the hot path: a side asks once it has doubled.
+ * which were large in the morning serves others in the afternoon. A free block keeps its neighbours in the
+ * list of its class in its own first rung. Off the hot path: a side asks once it has doubled.
  */
 #include <string.h>
 
@@ -81,7 +81,7 @@ void room_give(struct books *books, uint32_t rung, uint32_t class)
 			break;
 		unlink_block(books, other * ROOM_LEAST, class);
 		block &= ~(1u << class);
-		class++;
+		class ++;
 	}
 	push(books, block * ROOM_LEAST, class);
 }
@@ -93,7 +93,7 @@ void room_init(struct books *books)
 		uint32_t class = (uint32_t)__builtin_ctz(block);
 
 		while (class >= ROOM_CLASSES || block + (1u << class) > books->blocks)
-			class--;
+			class --;
 		push(books, block * ROOM_LEAST, class);
 		block += 1u << class;
 	}

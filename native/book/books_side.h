@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A side: rungs sorted by key, the best at the end (layout: hotpath/books.h). On a real NASDAQ name two adds of
- * three make a level and two deletes of three take one away, half of them within three levels of the best and
- * nine of ten within twenty: so a level is looked for from the best on, and what has to move is short. Below the
- * worst level lies a rung with the key -infinity and level 0, where every search ends, and which is the best
- * of an empty side: no code asks whether a side is empty.
+ * A side: rungs sorted by key, the best at the end (layout: hotpath/books.h). On a real NASDAQ name two adds
+ * of three make a level and two deletes of three take one away, half of them within three levels of the best
+ * and nine of ten within twenty: so a level is looked for from the best on, and what has to move is short.
+ * Below the worst level lies a rung with the key -infinity and level 0, where every search ends, and which is
+ * the best of an empty side: no code asks whether a side is empty.
  */
 #ifndef HP_BOOKS_SIDE_H
 #define HP_BOOKS_SIDE_H
@@ -30,7 +30,8 @@ BOOKS_INLINE uint32_t side_bisect(const struct hp_book_rung *rungs, uint32_t fir
 }
 
 /* The last rung whose key is at most `key`: that of its level, or the one it has to follow. */
-BOOKS_INLINE uint32_t side_find(const struct books *books, const struct side *side, uint32_t levels, double key)
+BOOKS_INLINE uint32_t side_find(const struct books *books, const struct side *side, uint32_t levels,
+				double key)
 {
 	const struct hp_book_rung *rungs = books->rungs;
 	uint32_t at = side->end - 1, least = levels > SIDE_NEAR ? at - SIDE_NEAR : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The tape: the last trades of all symbols in a ring, and each symbol's sums. The entry is written first and
- * counted then, so that a reader elsewhere who knows the count reads whole entries, as long as the ring does not
- * overtake it.
+ * counted then, so that a reader elsewhere who knows the count reads whole entries, as long as the ring does
+ * not overtake it.
  */
 #include "book/books_memory.h"
 

@@ -2,8 +2,8 @@
 /*
  * Where an order stands in its queue. For one that the feed shows: a walk. For one's own, which it does not
  * show: a watch, which remembers the last order of the queue as it was and counts down what is ahead as those
- * before it trade or go. Only a watched level pays for it (WATCHED), with a look at every watch and a walk back
- * from the order remembered: some tens of ns.
+ * before it trade or go. Only a watched level pays for it (WATCHED), with a look at every watch and a walk
+ * back from the order remembered: some tens of ns.
  */
 #include <errno.h>
 
@@ -129,18 +129,16 @@ HP_API int32_t hp_books_watch(struct hp_books *handle, int32_t symbol, int32_t b
 			    books->head.symbols);
 	if (!(price > 0) || !(qty >= 0))
 		return fail(EINVAL,
-			    "Cannot watch price %.17g, quantity %.17g: both are scaled numbers, the price above 0",
+			    "Cannot watch price %.17g, quantity %.17g: both are scaled numbers, the price "
+			    "above 0",
 			    price, qty);
 	while (number < HP_WATCHES && books->watches[number].state != HP_WATCH_FREE)
 		number++;
 	if (number == HP_WATCHES)
 		return fail(ENOSPC, "Cannot watch another queue: %d are watched; close one", HP_WATCHES);
 	of = &books->symbols[symbol];
-	books->watches[number] = (struct hp_watch){.state = HP_WATCH_LIVE,
-						   .symbol = (uint32_t)symbol,
-						   .bid = !side,
-						   .price = price,
-						   .qty = qty};
+	books->watches[number] = (struct hp_watch){
+		.state = HP_WATCH_LIVE, .symbol = (uint32_t)symbol, .bid = !side, .price = price, .qty = qty};
 	remember(books, number, &books->rungs[side_find(books, &of->side[side], of->levels[side], key)], key);
 	books->head.watches += 1;
 	return (int32_t)number;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What concerns whole books and not one message: emptying them, staleness, the checksum, and the ABI's doors. */
+/* What concerns whole books and not one message: emptying them, staleness, the checksum, and the ABI's doors.
+ */
 #include <errno.h>
 
 #include "book/books_order.h"
@@ -75,7 +76,8 @@ void books_clear(struct hp_books *handle, uint32_t symbol)
 /* A step of the checksum: every bit of both goes into every bit of the result. */
 static uint64_t stir(uint64_t sum, uint64_t value)
 {
-	unsigned __int128 product = (unsigned __int128)(sum ^ value ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
+	unsigned __int128 product =
+		(unsigned __int128)(sum ^ value ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
 
 	return (uint64_t)product ^ (uint64_t)(product >> 64) ^ sum << 1;
 }

@@ -24,8 +24,6 @@ struct decoder;
 struct decoder_ops {
 	const char *name;
 	double price_scale, qty_scale;
-	uint32_t
-		protocol; /* what a framing's header must name (IEX-TP: 0x8004 DEEP, ...); 0 = any it knows */
 	/*
 	 * Decodes up to `max` messages of the run into `out`, which is 64-byte aligned, and moves the run on.
 	 * Messages of symbols nobody wants, or of types not in `decoder->wanted_types`, are counted and
@@ -43,6 +41,8 @@ struct decoder {
 	struct hp_report *report;  /* the caller's */
 	struct symbols *symbols;   /* the caller's: names, numbers, and who is wanted */
 	uint8_t wanted_types[256]; /* 0: count messages of this type and go on; all 1 to begin with */
+	uint32_t protocol;	   /* that a packet's header must name (IEX-TP: 0x8004 DEEP, ...); 0 = any
+				      its framing knows */
 };
 
 #endif

@@ -270,6 +270,7 @@ static int open_protocol(struct decoder **out, const struct decoder_ops *ops, en
 	iex->decoder.ops = ops;
 	iex->decoder.report = report;
 	iex->decoder.symbols = symbols;
+	iex->decoder.protocol = protocol == IEX_DEEP ? 0x8004 : 0x8003;
 	iex->protocol = protocol;
 	memset(iex->decoder.wanted_types, 1, sizeof(iex->decoder.wanted_types));
 	*out = &iex->decoder;

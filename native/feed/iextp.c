@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "feed/run.h"
 #include "feed/stream.h"
 
 #define HEADER_BYTES  40u
@@ -43,22 +44,6 @@ enum request_offset {
 	REQUEST_LAST = 24,
 };
 
-static inline uint64_t load64(const uint8_t *bytes)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
-
-static inline uint16_t load16(const uint8_t *bytes)
-{
-	uint16_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le16toh(value);
-}
-
 static int iextp_read(const uint8_t *data, uint32_t len, struct packet_header *out)
 {
 	uint32_t stated;
@@ -66,17 +51,17 @@ static int iextp_read(const uint8_t *data, uint32_t len, struct packet_header *o
 
 	if (len < HEADER_BYTES || data[0] != VERSION)
 		return -EBADMSG;
-	seq = load64(data + HEADER_SEQ);
+	seq = load_le64(data + HEADER_SEQ);
 	if (!seq || seq > STREAM_SEQ_MAX)
 		return -EBADMSG;
-	stated = load16(data + HEADER_PAYLOAD);
-	out->protocol = load16(data + HEADER_PROTOCOL);
-	out->session[0] = load64(data + HEADER_CHANNEL);
+	stated = load_le16(data + HEADER_PAYLOAD);
+	out->protocol = load_le16(data + HEADER_PROTOCOL);
+	out->session[0] = load_le64(data + HEADER_CHANNEL);
 	out->session[1] = out->protocol;
 	out->seq = (int64_t)seq;
-	out->count = load16(data + HEADER_COUNT);
+	out->count = load_le16(data + HEADER_COUNT);
 	out->end = 0;
-	out->sent_ns = (int64_t)load64(data + HEADER_SENT);
+	out->sent_ns = (int64_t)load_le64(data + HEADER_SENT);
 	out->payload = data + HEADER_BYTES;
 	out->payload_len = len - HEADER_BYTES < stated ? len - HEADER_BYTES : stated;
 	return 0;

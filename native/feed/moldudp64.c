@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "feed/run.h"
 #include "feed/stream.h"
 
 #define HEADER_BYTES 20u
@@ -26,20 +27,18 @@ enum header_offset {
 static int mold_read(const uint8_t *data, uint32_t len, struct packet_header *out)
 {
 	uint64_t seq;
-	uint16_t rest, count;
+	uint16_t rest;
 
 	if (len < HEADER_BYTES)
 		return -EBADMSG;
 	memcpy(&out->session[0], data, 8);
 	memcpy(&rest, data + 8, 2);
-	memcpy(&seq, data + HEADER_SEQ, 8);
-	memcpy(&count, data + HEADER_COUNT, 2);
-	seq = be64toh(seq);
+	seq = load_be64(data + HEADER_SEQ);
 	if (!seq || seq > STREAM_SEQ_MAX)
 		return -EBADMSG;
 	out->session[1] = rest;
 	out->seq = (int64_t)seq;
-	out->count = be16toh(count);
+	out->count = load_be16(data + HEADER_COUNT);
 	out->end = out->count == END_COUNT;
 	if (out->end)
 		out->count = 0;

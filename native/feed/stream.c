@@ -28,8 +28,8 @@ static int is_protocol(const struct stream *stream, uint32_t protocol)
 {
 	const uint32_t *known = stream->framing->protocols;
 
-	if (stream->decoder->ops->protocol)
-		return protocol == stream->decoder->ops->protocol;
+	if (stream->decoder->protocol)
+		return protocol == stream->decoder->protocol;
 	return !known[0] || protocol == known[0] || protocol == known[1];
 }
 

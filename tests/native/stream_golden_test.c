@@ -5,6 +5,11 @@
  */
 #include <arpa/inet.h>
 
+#include <sys/socket.h>
+
+#include "feed/iex.h"
+#include "feed/itch50.h"
+#include "feed/recovery.h"
 #include "rx/capture.h"
 #include "rx/dissect.h"
 #include "stream_lab.h"
@@ -62,9 +67,13 @@ static void play(struct source *sources, int count)
 		lab.now = start + clock_to_ticks((uint64_t)(first->stamp_ns - base));
 		lab_drain(&lab);
 		lab_push_bytes(&lab, first->line, first->found.payload, first->found.len);
+		if (lab.idle)
+			lab.idle();
 		advance(first);
 	}
 	lab_later(&lab, 10000000);
+	if (lab.idle)
+		lab.idle();
 	for (int i = 0; i < count; i++)
 		capture_close(sources[i].capture);
 }
@@ -171,6 +180,127 @@ static void two_lossy_lines(void)
 	lab_close(&lab);
 }
 
+/* The re-request server: messages of the clean capture, wherever they lie in it. */
+static struct {
+	int fd;
+	struct capture clean;
+	const uint8_t *messages[100000]; /* by number: length and bytes */
+} server;
+
+static uint32_t length_at(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 8 | at[1];
+}
+
+static uint32_t open_server(const char *path)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct source source = {.capture = &server.clean, .port = htons(26400)};
+	socklen_t size = sizeof(address);
+	struct packet_header header;
+
+	server.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	CHECK_EQ(bind(server.fd, (struct sockaddr *)&address, size), 0);
+	CHECK_EQ(getsockname(server.fd, (struct sockaddr *)&address, &size), 0);
+	CHECK_EQ(inet_pton(AF_INET, "233.54.12.111", &source.ip), 1);
+	CHECK_EQ(capture_open(&server.clean, path), 0);
+	for (advance(&source); source.stamp_ns; advance(&source)) {
+		CHECK_EQ(framing_moldudp64.read(source.found.payload, source.found.len, &header), 0);
+		for (uint32_t i = 0; i < header.count; i++) {
+			server.messages[header.seq + i] = header.payload;
+			header.payload += 2 + length_at(header.payload);
+		}
+	}
+	return ntohs(address.sin_port);
+}
+
+static void serve(void)
+{
+	struct sockaddr_in peer;
+	socklen_t size = sizeof(peer);
+	struct packet_header header;
+	uint8_t bytes[64];
+	ssize_t len;
+
+	while ((len = recvfrom(server.fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&peer, &size)) > 0) {
+		CHECK_EQ(framing_moldudp64.read(bytes, (uint32_t)len, &header), 0);
+		lab_header("LOBAAPL001", header.seq, header.count);
+		for (int64_t number = header.seq; number < header.seq + header.count; number++) {
+			uint32_t some = 2 + length_at(server.messages[number]);
+
+			memcpy(lab_bytes + lab_len, server.messages[number], some);
+			lab_len += some;
+		}
+		CHECK_EQ(sendto(server.fd, lab_bytes, lab_len, 0, (struct sockaddr *)&peer, size), lab_len);
+		lab_drain(&lab);
+	}
+}
+
+static void two_lossy_lines_and_a_server(void)
+{
+	const char *a = lab_shared("moldudp/aapl_mold_lossyA.pcap.gz");
+	const char *b = lab_shared("moldudp/aapl_mold_lossyB.pcap.gz");
+	const char *clean = lab_shared("moldudp/aapl_mold_clean.pcap.gz");
+	struct hp_recovery_options options = {.request_address = "127.0.0.1"};
+	struct recovery *recovery;
+	struct source sources[2];
+
+	if (!a || !b || !clean)
+		return;
+	options.request_port = open_server(clean);
+	CHECK_EQ(recovery_open(&recovery, &options, &framing_moldudp64, &lab.stats), 0);
+	lab_open_with(&lab, &framing_moldudp64, recovery);
+	lab.any_bytes = 1;
+	lab.idle = serve;
+	open_source(&sources[0], 0, a, "233.54.12.111", 26400);
+	open_source(&sources[1], 1, b, "233.49.196.111", 26400);
+	play(sources, 2);
+	lab_handed(&lab, 1, 88157);
+	CHECK_EQ(lab.stats.lost, 0);
+	CHECK_EQ(lab.stats.recovered, 48);
+	CHECK_EQ(lab.stats.holes, 0);
+	CHECK_EQ(lab.stats.stale, 0);
+	CHECK(lab.repairs > 0 && lab.repairs <= 39);
+	CHECK_EQ(lab.decoder.report.messages['A'], 40408);
+	lab_close(&lab);
+	capture_close(&server.clean);
+	close(server.fd);
+}
+
+/* The decoders that belong to them. */
+static void decoded(void)
+{
+	const char *mold = lab_shared("moldudp/aapl_mold_clean.pcap.gz"),
+		   *deep = lab_shared("iex/DEEP10.pcap.gz");
+	static struct symbols symbols;
+	static struct hp_report report;
+	struct decoder *decoder;
+	struct source source;
+
+	if (!mold || !deep)
+		return;
+	for (int iex = 0; iex < 2; iex++) {
+		memset(&report, 0, sizeof(report));
+		symbols_init(&symbols, HP_SYMBOLS);
+		CHECK_EQ((iex ? deep_open : itch50_open)(&decoder, &report, &symbols), 0);
+		memset(&lab, 0, sizeof(lab));
+		lab.hash = lab.any_bytes = 1;
+		CHECK_EQ(stream_open(&lab.feed, iex ? &framing_iextp : &framing_moldudp64, decoder, NULL,
+				     &lab.stats, 0),
+			 0);
+		lab.now = clock_ticks();
+		if (iex)
+			open_source(&source, 0, deep, "224.2.3.10", 16648);
+		else
+			open_source(&source, 0, mold, "233.54.12.111", 26400);
+		play(&source, 1);
+		CHECK_EQ(lab.handed_count, iex ? 391999 + 11 : 88157);
+		for (int fault = 0; fault < HP_FAULTS; fault++)
+			CHECK_EQ(report.faults[fault], 0);
+		lab.feed->ops->close(lab.feed);
+	}
+}
+
 static void a_sample_with_eleven_restarts(void)
 {
 	const char *path = lab_shared("iex/DEEP10.pcap.gz");
@@ -202,6 +332,8 @@ int main(void)
 	RUN(an_hour_without_loss);
 	RUN(a_lossy_line_alone);
 	RUN(two_lossy_lines);
+	RUN(two_lossy_lines_and_a_server);
+	RUN(decoded);
 	RUN(a_sample_with_eleven_restarts);
 	return 0;
 }

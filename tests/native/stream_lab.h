@@ -36,8 +36,9 @@ struct lab {
 	struct lab_gap gaps[1024];
 	uint32_t gap_count, repairs;
 	int stale;
-	int any_bytes; /* the messages are not of lab_message() */
-	int hash;      /* write nothing down but counts */
+	int any_bytes;	    /* the messages are not of lab_message() */
+	int hash;	    /* write nothing down but counts */
+	void (*idle)(void); /* after each packet: a server's turn */
 	int64_t last;
 };
 

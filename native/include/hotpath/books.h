@@ -50,10 +50,10 @@ struct hp_symbol {
 	uint32_t bid_end, bid_base, bid_room; /* rungs: one past the best; the block they lie in, its size */
 	uint32_t ask_end, ask_base, ask_room;
 	uint32_t pad[4];
-	double trades, volume,
-		notional; /* executions and trades printed, less broken ones: how many, quantity, price x quantity */
-	double last_price, last_qty; /* of the last one */
-	double breaks;		     /* trades taken back */
+	double trades, volume, notional; /* executions and trades printed, less broken ones: how many,
+					    quantity, price x quantity */
+	double last_price, last_qty;	 /* of the last one */
+	double breaks;			 /* trades taken back */
 	double reserved[10];
 };
 _Static_assert(sizeof(struct hp_symbol) == 256, "hp_symbol");
@@ -112,11 +112,11 @@ enum hp_watch_state {
 
 /* A place in a queue that is held in mind: of an order of one's own that the feed does not show. */
 struct hp_watch {
-	uint32_t state;	      /* enum hp_watch_state */
-	uint32_t level;	      /* the writer's: 0 = nothing is ahead any more */
-	uint32_t last;	      /* the writer's: the order just ahead */
+	uint32_t state; /* enum hp_watch_state */
+	uint32_t level; /* the writer's: 0 = nothing is ahead any more */
+	uint32_t last;	/* the writer's: the order just ahead */
 	uint32_t symbol;
-	uint32_t bid;	      /* 1: bid */
+	uint32_t bid;	       /* 1: bid */
 	uint32_t ahead_orders; /* 0 in an L2 book */
 	double price;
 	double qty;	  /* of one's own order, as it was given */
@@ -141,11 +141,11 @@ struct hp_books {
 	double bytes; /* used of the memory */
 	double price_scale, qty_scale;
 	double symbols_at, orders_at, levels_at, rungs_at, trades_at, watches_at;
-	double printed;				      /* trades printed; the newest is at (printed - 1) % trades */
-	double unknown_levels;			      /* removals of a level that was not there: normal in L2 feeds */
-	uint32_t symbols, orders, levels, trades;     /* room for */
+	double printed;	       /* trades printed; the newest is at (printed - 1) % trades */
+	double unknown_levels; /* removals of a level that was not there: normal in L2 feeds */
+	uint32_t symbols, orders, levels, trades;      /* room for */
 	uint32_t live_orders, live_levels, live_rungs; /* in use; rungs with the room of their blocks */
-	uint32_t watches;			      /* in use */
+	uint32_t watches;			       /* in use */
 	double reserved[9];
 };
 _Static_assert(sizeof(struct hp_books) == 192, "hp_books");
@@ -156,8 +156,8 @@ _Static_assert(offsetof(struct hp_books, symbols) == 88, "hp_books.symbols");
 /* Bytes of memory that books with this room take, or a negative errno: an option is out of its range. */
 HP_API double hp_books_bytes(const struct hp_books_options *options);
 /*
- * Lays out empty books in `memory` (`bytes` long, aligned to 64 bytes, zeroed or not; huge pages are asked for
- * and every byte is touched) and returns them: it is the memory's own address. Nothing has to be closed.
+ * Lays out empty books in `memory` (`bytes` long, aligned to 64 bytes, zeroed or not; huge pages are asked
+ * for and every byte is touched) and returns them: it is the memory's own address. Nothing has to be closed.
  */
 HP_API struct hp_books *hp_books_open(void *memory, double bytes, const struct hp_books_options *options);
 /* Applies one message (its `bytes` is not read). 0, or the negative of an enum hp_fault: see books_apply() in
@@ -176,7 +176,8 @@ HP_API int32_t hp_books_ahead(const struct hp_books *books, struct hp_place *pla
 /*
  * Holds in mind the end of the queue at `price` (scaled) as it is now, for an order of `qty` of one's own.
  * Returns the number of the watch (its hp_watch is at watches_at + 64 x number; hp_watch.ahead_qty and
- * ahead_orders are kept up to date); -EINVAL, -ERANGE (no such symbol), or -ENOSPC: all HP_WATCHES are in use.
+ * ahead_orders are kept up to date); -EINVAL, -ERANGE (no such symbol), or -ENOSPC: all HP_WATCHES are in
+ * use.
  */
 HP_API int32_t hp_books_watch(struct hp_books *books, int32_t symbol, int32_t bid, double price, double qty);
 /* Gives a watch back. 0, or -EINVAL: it is not in use. */
