@@ -59,6 +59,23 @@ static inline int seen_has(const struct seen *seen, int64_t number)
 	return number < seen->next - seen->size || (seen->words[at / 64] >> (at & 63) & 1);
 }
 
+/* Have all of them come? */
+static inline int seen_all(const struct seen *seen, int64_t first, uint32_t count)
+{
+	if (first + count > seen->next || first < seen->next - seen->size)
+		return 0;
+	while (count) {
+		uint32_t at = (uint32_t)first & (seen->size - 1), bit = at & 63;
+		uint32_t some = 64 - bit < count ? 64 - bit : count;
+
+		if (~seen->words[at / 64] >> bit << (64 - some))
+			return 0;
+		first += some;
+		count -= some;
+	}
+	return 1;
+}
+
 /* `count` numbers (at most size) from `first` on have come; how many of them are new. */
 static inline uint32_t seen_mark(struct seen *seen, int64_t first, uint32_t count)
 {

@@ -3,14 +3,17 @@
  * The hot path's first law: after open, no malloc. The address sanitizer calls us at every allocation of the
  * process, in whatever library; between the marks there must be none. Without that sanitizer: skipped.
  */
+#include <endian.h>
 #include <string.h>
 
 #include "book/book.h"
 #include "check.h"
 #include "feed/lll.h"
+#include "feed/recovery.h"
 #include "lab/random.h"
 #include "measure/clock.h"
 #include "measure/histogram.h"
+#include "plain_decoder.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -104,12 +107,85 @@ static void feed_book_and_histogram_never_allocate(void)
 	CHECK(book->overflowed > 100 && book->removed > 100);
 }
 
+/* A MoldUDP64 packet of `count` messages of 30 bytes. */
+static uint32_t make_packet(uint8_t *out, const char *session, int64_t seq, uint32_t count)
+{
+	uint64_t first = htobe64((uint64_t)seq);
+	uint16_t many = htobe16((uint16_t)count);
+
+	memset(out, 'A', 20 + 32 * count);
+	memcpy(out, session, 10);
+	memcpy(out + 10, &first, 8);
+	memcpy(out + 18, &many, 2);
+	for (uint32_t i = 0; i < count; i++) {
+		out[20 + 32 * i] = 0;
+		out[21 + 32 * i] = 30;
+	}
+	return 20 + 32 * count;
+}
+
+static void push(struct feed *feed, const uint8_t *bytes, uint32_t len, uint32_t line, uint64_t now)
+{
+	const struct hp_message *message;
+	struct feed_packet packet = {.data = bytes, .len = len, .line = line, .now = now};
+
+	feed->ops->push(feed, &packet);
+	while (feed->ops->next(feed, &message, now) != FEED_NONE)
+		;
+}
+
+/* Losses, copies, swaps, new sessions, nonsense; requests and snapshots of which nothing comes. */
+static void stream_never_allocates(void)
+{
+	static struct hp_stream_stats stats;
+	static struct plain_decoder decoder;
+	static uint8_t bytes[2048];
+	struct hp_recovery_options options = {.request_address = "127.0.0.1",
+					      .snapshot_address = "127.0.0.1",
+					      .request_port = 9,
+					      .snapshot_port = 9,
+					      .timeout_ms = 1,
+					      .hold_bytes = 1 << 20};
+	struct random random = {7};
+	struct recovery *recovery;
+	struct feed *feed;
+	size_t allocated, freed;
+	int64_t seq = 1;
+	uint64_t now = clock_ticks();
+	char session[] = "SESSION  0";
+
+	CHECK_EQ(recovery_open(&recovery, &options, &framing_moldudp64, &stats), 0);
+	CHECK_EQ(stream_open(&feed, &framing_moldudp64, plain_open(&decoder, 0), recovery, &stats, 0), 0);
+	allocated = allocations;
+	freed = frees;
+	for (int i = 0; i < 20000; i++, seq += 10) {
+		uint32_t len, line = random_below(&random, 2);
+
+		if (!random_below(&random, 2000)) {
+			session[9]++;
+			seq = 1;
+		}
+		seq += 10 * (random_below(&random, 30) == 0);
+		len = make_packet(bytes, session, seq, 10);
+		now += clock_to_ticks(random_below(&random, 200000));
+		push(feed, bytes, random_below(&random, 100) ? len : random_below(&random, len), line, now);
+		if (random_below(&random, 3))
+			push(feed, bytes, len, !line, now);
+	}
+	CHECK_EQ(allocations - allocated, 0);
+	CHECK_EQ(frees - freed, 0);
+	CHECK(stats.sessions > 3 && stats.gaps > 10 && stats.requests > 10 && stats.snapshot_failures > 2);
+	CHECK(stats.waiting_max > 100 && stats.lines[1].duplicates > 100);
+	feed->ops->close(feed);
+}
+
 int main(void)
 {
 	if (!__sanitizer_install_malloc_and_free_hooks(count_malloc, count_free))
 		SKIP("the sanitizer does not take malloc hooks");
 	RUN(the_hook_counts);
 	RUN(feed_book_and_histogram_never_allocate);
+	RUN(stream_never_allocates);
 	return 0;
 }
 
