@@ -14,9 +14,10 @@
 /* Messages still to be decoded. */
 struct run {
 	const uint8_t *at, *end;
-	uint32_t left; /* messages; a file that does not know: UINT32_MAX */
-	int64_t seq;   /* of the first of them */
-	uint8_t flags; /* HP_FLAG_* every message of the run gets (SNAPSHOT) */
+	uint32_t left;	/* messages; a file that does not know: UINT32_MAX */
+	int64_t seq;	/* of the first of them */
+	uint8_t flags;	/* HP_FLAG_* every message of the run gets (SNAPSHOT) */
+	uint16_t entry; /* of a repeating group in the message at `at`: entries handed on already */
 };
 
 struct decoder;

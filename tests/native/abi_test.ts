@@ -178,6 +178,8 @@ function agreesWithEnum(name: string, wanted: Record<string, number>): void {
 
 const prefixed = (prefix: string, table: Table) =>
   Object.fromEntries(Object.entries(table).map(([name, value]) => [`${prefix}${name}`, value]));
+const upper = (table: Table) =>
+  Object.fromEntries(Object.entries(table).map(([name, value]) => [name.toUpperCase(), value]));
 const numbered = (prefix: string, names: readonly string[]) =>
   Object.fromEntries(names.map((name, i) => [`${prefix}${name.toUpperCase().replaceAll("-", "_")}`, i]));
 
@@ -192,6 +194,7 @@ Deno.test("layout.ts enums are the header's", () => {
   agreesWithEnum("hp_pattern", prefixed("HP_PATTERN_", layout.PATTERN));
   agreesWithEnum("hp_request_kind", prefixed("HP_REQUEST_", layout.REQUEST_KIND));
   agreesWithEnum("hp_message_flags", prefixed("HP_MESSAGE_", layout.MESSAGE_FLAG));
+  agreesWithEnum("hp_schema_check", prefixed("HP_SCHEMA_", layout.SCHEMA_CHECK));
 });
 
 Deno.test("layout.ts constants are the header's", () => {
@@ -199,6 +202,9 @@ Deno.test("layout.ts constants are the header's", () => {
     HP_HISTOGRAM_BUCKETS: layout.HISTOGRAM_BUCKETS,
     HP_SEAT_MAGIC: layout.SEAT_MAGIC,
     HP_ABI_VERSION: layout.ABI_VERSION,
+    HP_SCHEMA_MAGIC: layout.SCHEMA_MAGIC,
+    HP_SCHEMA_NONE: layout.SCHEMA_NONE,
+    ...prefixed("HP_SCHEMA_", upper(layout.SCHEMA_ROOM)),
   });
 });
 
@@ -208,6 +214,12 @@ Deno.test("RX_PATHS, TX_PATHS, WAITS, ORDER_VIAS and OBSERVE_ENTRIES stand in th
   agreesWithEnum("hp_wait", numbered("HP_WAIT_", WAITS));
   agreesWithEnum("hp_order_via", numbered("HP_ORDER_", ORDER_VIAS));
   agreesWithEnum("hp_observe_entry", numbered("HP_OBSERVE_", OBSERVE_ENTRIES));
+});
+
+Deno.test("SCHEMA_LOADS and SCHEMA_TARGETS stand in the order of their enums", () => {
+  agreesWithEnum("hp_schema_load", numbered("HP_SCHEMA_", layout.SCHEMA_LOADS));
+  const targets = layout.SCHEMA_TARGETS.map((target) => target.replaceAll(" ", "_"));
+  agreesWithEnum("hp_schema_target", numbered("HP_SCHEMA_", targets));
 });
 
 Deno.test("FEED_NAMES, MESSAGE_KINDS and FAULTS stand in the order of their enums", () => {

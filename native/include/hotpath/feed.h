@@ -53,8 +53,9 @@ enum hp_message_flags {
 
 /* One decoded message. What its kind does not name is 0. */
 struct hp_message {
-	uint8_t kind;	 /* enum hp_message_kind */
-	uint8_t type;	 /* the wire's own type byte; of a schema: the number of the message in it */
+	uint8_t kind; /* enum hp_message_kind */
+	uint8_t type; /* the wire's own type byte; of a schema with u16 types: the number of the message in it
+		       */
 	uint8_t flags;	 /* HP_FLAG_*, HP_MESSAGE_* */
 	uint8_t length;	 /* bytes at `bytes`, 255 = at least as many */
 	uint32_t symbol; /* the feed's number of it; HP_SYMBOL_ALL: of none */
