@@ -29,7 +29,18 @@ export {
   type XdpMode,
 } from "./lib/endpoint.ts";
 export * from "./lib/engine.ts";
+export {
+  type DecodedMessage,
+  type DecodedRun,
+  decodeMessage,
+  decodeRun,
+  type FeedMessage,
+  type FieldValue,
+} from "./lib/feed/decode.ts";
 export * from "./lib/feed/feed.ts";
+export * from "./lib/feed/feed_layout.ts";
+export { feeds } from "./lib/feed/feeds.ts";
+export * from "./lib/feed/schema.ts";
 export {
   Exchange,
   EXCHANGE_STATES,
@@ -43,7 +54,7 @@ export * from "./lib/lab/pingpong.ts";
 export * from "./lib/lab/tape.ts";
 export * from "./lib/lab/threshold.ts";
 export * from "./lib/lab/traffic.ts";
-export { FLAG, KIND } from "./lib/layout.ts";
+export { FAULTS, FEED_NAMES, FLAG, KIND, MESSAGE_KINDS } from "./lib/layout.ts";
 export { type Machine, machine } from "./lib/machine.ts";
 export * from "./lib/measure/breakdown.ts";
 export type { Check, CheckLevel } from "./lib/measure/doctor/check.ts";
