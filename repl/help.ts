@@ -32,6 +32,17 @@ export const ENTRIES: readonly Entry[] = [
     what: "the same while it moves; no seconds: until a key",
   },
   { name: "feed", example: "engine.feed", what: "what became of every datagram and record" },
+  { name: "feeds", example: "feeds", what: "every feed: what carries it, scales, message types" },
+  {
+    name: "messages",
+    example: "feeds.itch50",
+    what: "one feed's messages; feeds.itch50.A: the fields of one",
+  },
+  {
+    name: "decodeMessage",
+    example: 'decodeMessage("itch50", "58 0007 0000 000000000001 00000000000004d2 00000064")',
+    what: "what bytes say: a fault's example, in hex",
+  },
   { name: "breakdown", example: "engine.breakdown", what: "where the nanoseconds go, stage by stage" },
   {
     name: "path",

@@ -1,13 +1,13 @@
 /**
  * Benchmarks: each prints its figures with their spread and the peer they stand beside, in one run.
  *
- *   deno task bench [book|turn|send|record …]
+ *   deno task bench [book|turn|send|schema|record …]
  *
  * Without names all of them. They want a quiet machine; nothing is asserted.
  */
 import { machine } from "hotpath";
 
-const NAMES = ["book", "turn", "send", "record"] as const;
+const NAMES = ["book", "turn", "send", "schema", "record"] as const;
 
 async function main(names: string[]): Promise<void> {
   const unknown = names.find((name) => !(NAMES as readonly string[]).includes(name));
