@@ -7,7 +7,21 @@ import { LLL } from "./layouts/lll.ts";
 import { MDP3 } from "./layouts/mdp3.ts";
 import { TARDIS } from "./layouts/tardis.ts";
 
-const BUILT_IN = [LLL, ITCH50, DEEP, TOPS, TARDIS, MDP3].map((schema) => new FeedLayout(schema));
+const BUILT_IN = [LLL, ITCH50, DEEP, TOPS, TARDIS, MDP3];
+
+/** The built-in feeds, each checked and compiled when it is first looked at: most programs look at one. */
+function builtIn(): Record<string, FeedLayout> {
+  const feeds: Record<string, FeedLayout> = {};
+  for (const schema of BUILT_IN) {
+    const get = () => {
+      const value = new FeedLayout(schema);
+      Object.defineProperty(feeds, schema.name, { value, enumerable: true });
+      return value;
+    };
+    Object.defineProperty(feeds, schema.name, { get, enumerable: true, configurable: true });
+  }
+  return feeds;
+}
 
 /**
  * Every feed by name: those that are built in and those that {@linkcode defineFeed} registered. It prints itself as a
@@ -21,7 +35,7 @@ const BUILT_IN = [LLL, ITCH50, DEEP, TOPS, TARDIS, MDP3].map((schema) => new Fee
  * ```
  */
 export const feeds: Record<string, FeedLayout> = pictured(
-  Object.fromEntries(BUILT_IN.map((feed) => [feed.name, feed])),
+  builtIn(),
   (all) => {
     const rows = Object.values(all).map(
       ({ name, title, transport, priceScale, qtyScale, time, messages }) => {
