@@ -26,6 +26,15 @@ static inline uint32_t load_u16(const uint8_t *at, int big)
 	return big ? load_be16(at) : load_le16(at);
 }
 
+/* The message is behind us. Unsigned: the first number is whatever a sender says. */
+static inline void step_over(struct run *run, const struct piece *piece)
+{
+	run->at = piece->at + piece->length;
+	run->seq = (int64_t)((uint64_t)run->seq + 1);
+	run->left -= run->left != RUN_OPEN;
+	run->entry = 0;
+}
+
 static void refuse(struct schema_decoder *schema, enum hp_fault fault, const struct run *run,
 		   const struct piece *piece)
 {
@@ -202,8 +211,7 @@ static int take_group(struct schema_decoder *schema, struct run *run, const stru
 
 	if (!find_group(&schema->table, piece, &group)) {
 		refuse_piece(schema, run, piece);
-		run->entry = 0;
-		run_step(run, piece->at + piece->length);
+		step_over(run, piece);
 		return 0;
 	}
 	if (!run->entry)
@@ -211,10 +219,8 @@ static int take_group(struct schema_decoder *schema, struct run *run, const stru
 	if (!schema->decoder.wanted_types[piece->message->number])
 		group.count = 0;
 	written = emit_entries(schema, piece, &group, run, out, max);
-	if (run->entry < group.count)
-		return written;
-	run->entry = 0;
-	run_step(run, piece->at + piece->length);
+	if (run->entry >= group.count)
+		step_over(run, piece);
 	return written;
 }
 
@@ -249,7 +255,7 @@ static int schema_decode(struct decoder *decoder, struct run *run, struct hp_mes
 			if (decoder->wanted_types[piece.message->number])
 				written += emit(schema, &piece, NULL, run, &out[written]);
 		}
-		run_step(run, piece.at + piece.length);
+		step_over(run, &piece);
 	}
 	for (; schema->counted; schema->counted &= schema->counted - 1) {
 		uint32_t at = (uint32_t)__builtin_ctzll(schema->counted);

@@ -3,7 +3,8 @@
  * written in C, message by message, counter by counter.
  */
 import assert from "node:assert/strict";
-import { decodeMessage, decodeRun, defineFeed, feeds, type FeedSchema } from "hotpath";
+import fc from "fast-check";
+import { decodeMessage, decodeRun, defineFeed, FeedLayout, feeds, type FeedSchema } from "hotpath";
 import { decodeInto } from "../../lib/feed/decode.ts";
 import { lengthOf, placedFields, widthOf } from "../../lib/feed/fields.ts";
 import { MESSAGE, SCHEMA } from "../../lib/layout.ts";
@@ -75,9 +76,13 @@ const BAD: [what: string, schema: unknown, problem: RegExp][] = [
   [
     "a type of field that is none",
     other({ fields: [{ name: "symbol", type: "u24", offset: 1 }] }),
-    /field "symbol": type "u24" is none; u8 u16 u32 u48 u64 i8/,
+    /: message "L", field "symbol": type is "u24"; it can be u8 u16 u32 u48 u64 i8/,
   ],
-  ["a kind that is none", other({ means: { kind: "sell" } }), /kind "sell" is none of other, level, add/],
+  [
+    "a kind that is none",
+    other({ means: { kind: "sell" } }),
+    /message "L": means\.kind is "sell"; it can be other, level, add/,
+  ],
   ["a word nobody knows", { ...MINIMAL, byteorder: "big" }, /a feed has no "byteorder"; it has name, title/],
   [
     "a word nobody knows in a meaning",
@@ -100,7 +105,7 @@ const BAD: [what: string, schema: unknown, problem: RegExp][] = [
   [
     "a type that is no byte",
     other({ type: "LL" }),
-    /message "LL": its type is neither a character nor a number/,
+    /message "LL": type is "LL"; a character or a number is needed/,
   ],
   [
     "a side of several bytes",
@@ -110,7 +115,7 @@ const BAD: [what: string, schema: unknown, problem: RegExp][] = [
   [
     "a value that is no byte",
     other({ means: { kind: "level", side: { field: "side", bid: 300 } } }),
-    /side has 300, which is neither a character nor 0 to 255/,
+    /message "L": means\.side\.bid is 300; a character or 0 to 255 is needed/,
   ],
   [
     "a header without the type",
@@ -120,7 +125,7 @@ const BAD: [what: string, schema: unknown, problem: RegExp][] = [
   [
     "a scale that is none",
     { ...MINIMAL, priceScale: 0.5 },
-    /priceScale is 0\.5; a whole number from 1 on is needed/,
+    /: priceScale is 0\.5; a whole number from 1 to \d+ is needed/,
   ],
   [
     "scales that do not fit",
@@ -130,9 +135,9 @@ const BAD: [what: string, schema: unknown, problem: RegExp][] = [
   [
     "short group entries",
     other({ group: { name: "g", length: 4, fields: [] } }),
-    /group "g": its entries have 4 bytes; 8 to 4096/,
+    /message "L", group "g": length is 4; a whole number from 8 to 4096 is needed/,
   ],
-  ["no messages", { ...MINIMAL, messages: [] }, /it has no messages/],
+  ["no messages", { ...MINIMAL, messages: [] }, /: messages is \[\]; a list of 1 to 64 is needed/],
   [
     "a name of every message that none has",
     { ...MINIMAL, every: { symbol: "stock" } },
@@ -144,12 +149,12 @@ const BAD: [what: string, schema: unknown, problem: RegExp][] = [
     /Cannot define feed "itch50": one of this name is built in; choose another/,
   ],
   ["text that is no JSON", "{", /Cannot define a feed: it is not JSON/],
-  ["no object", null, /Cannot define a feed: feed is not an object/],
-  ["a list", [], /feed is not an object/],
+  ["no object", null, /Cannot define a feed: it is null; a feed is an object/],
+  ["a list", [], /Cannot define a feed: it is \[\]; a feed is an object/],
   [
     "things of the wrong kind",
     { name: 1, header: [1], messages: [null, { fields: 3 }] },
-    /name 1 is not a word/,
+    /: name is 1; a word is needed; a feed needs "title"; .*header\[0\] is 1; .*messages\[0\] is null; a message is an object/,
   ],
 ];
 
@@ -161,6 +166,44 @@ for (const [what, schema, problem] of BAD) {
       return true;
     });
     assert.equal(Object.hasOwn(feeds, "minimal"), false);
+  });
+}
+
+/** Every place in a description, as the keys that lead to it. */
+function* places(thing: unknown, path: string[] = []): Generator<string[]> {
+  if (path.length) yield path;
+  if (typeof thing !== "object" || thing === null) return;
+  for (const [key, value] of Object.entries(thing)) yield* places(value, [...path, key]);
+}
+
+/** The same with another value at one place. */
+function replaced(thing: unknown, [key, ...rest]: string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  const copy = (Array.isArray(thing) ? [...thing] : { ...thing as object }) as Record<string, unknown>;
+  copy[key] = replaced(copy[key], rest, value);
+  return copy;
+}
+
+for (const name of ["itch50", "mdp3", "lll"]) {
+  Deno.test(`defineFeed() has a sentence for any JSON at any place of ${name}, and makes nothing that C refuses`, () => {
+    const { schema } = feeds[name]!;
+    const at = fc.constantFrom(...places(schema));
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.integer({ min: -2, max: 70_000 }),
+      fc.constantFrom("", "A", "u8", "a9", "i64", "type", "price", "level", null, undefined, [], {}),
+    );
+    fc.assert(
+      fc.property(at, value, (path, value) => {
+        try {
+          const { table } = new FeedLayout(replaced(schema, path, value) as FeedSchema);
+          if (table) assert.equal(native().hp_schema_check(table), 0, `${path} = ${JSON.stringify(value)}`);
+        } catch (error) {
+          assert.ok(error instanceof TypeError && error.message.startsWith("Cannot define "), String(error));
+        }
+      }),
+      { numRuns: 3000 },
+    );
   });
 }
 
