@@ -456,6 +456,28 @@ Deno.test("decodeMessage() shows what there is of a message that is cut, and say
   assert.throws(() => decodeRun("mdp3", bytes("00"), { by: "native" }), /it has no decoder of its own/);
 });
 
+Deno.test("decodeMessage() has an object or a sentence for any bytes", () => {
+  for (const feed of Object.values(feeds)) {
+    const types = Object.values(feed.messages).map(({ type }) =>
+      typeof type === "number" ? type : type.charCodeAt(0)
+    );
+    const bytes = fc.tuple(fc.constantFrom(...types), fc.uint8Array({ maxLength: 120 })).map(
+      ([type, rest]) => {
+        const at = feed.name === "mdp3" ? 2 : 0;
+        if (rest.length > at + 1) rest.set(at ? [type, 0] : [type], at);
+        return rest;
+      },
+    );
+    fc.assert(fc.property(bytes, (bytes) => {
+      try {
+        assert.ok(decodeMessage(feed, bytes).message.length > 0);
+      } catch (error) {
+        assert.ok(error instanceof TypeError && error.message.startsWith("Cannot decode"), String(error));
+      }
+    }));
+  }
+});
+
 Deno.test("feeds print as tables: all, one, a message", () => {
   const printed = (thing: unknown) => Deno.inspect(thing, { colors: false });
   assert.match(
