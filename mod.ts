@@ -23,6 +23,7 @@ export {
   parseOrders,
   parseTx,
   type RxPath,
+  type ServerEndpoint,
   type TxEndpoint,
   type TxPath,
   type Wait,
@@ -51,6 +52,7 @@ export {
 export * from "./lib/lab/lab.ts";
 export { EXCHANGE_ADDRESS, Namespaces, STRATEGY_ADDRESS, sweep } from "./lib/lab/namespaces.ts";
 export * from "./lib/lab/pingpong.ts";
+export * from "./lib/lab/publisher.ts";
 export * from "./lib/lab/tape.ts";
 export * from "./lib/lab/threshold.ts";
 export * from "./lib/lab/traffic.ts";
@@ -81,7 +83,15 @@ export * from "./lib/measure/plot.ts";
 export { NativeError, pin, SharedMemory, threadCpuNs } from "./lib/native.ts";
 export { Desk, type GapNote } from "./lib/order/desk.ts";
 export { InlineOrders, Order, type OrderCounters, Orders } from "./lib/order/orders.ts";
-export type { EngineLimits, ExchangeSettings, TrafficSettings } from "./lib/permission.ts";
+export type {
+  Answers,
+  EngineLimits,
+  ExchangeSettings,
+  LineFaults,
+  PublisherSettings,
+  SnapshotLogin,
+  TrafficSettings,
+} from "./lib/permission.ts";
 export { type CaptureFlow, captureFlows } from "./lib/rx/capture.ts";
 export { Recording, type RecordingCounters } from "./lib/rx/recording.ts";
 export * from "./lib/strategy/inline.ts";

@@ -136,6 +136,16 @@ export interface OrderEndpoint {
   netns: string;
 }
 
+/** Where a server of the lab's exchange listens. */
+export interface ServerEndpoint {
+  /** Address of this host. */
+  address: string;
+  /** UDP or TCP port. */
+  port: number;
+  /** Namespace name or file to open the socket in. @default {""} */
+  netns: string;
+}
+
 const FEED_OPTIONS = [
   "via",
   "if",
@@ -411,6 +421,17 @@ export function parseOrders(text: string | URL): OrderEndpoint {
     address: url.hostname,
     port: Number(url.port),
     via: choice(url, "via", ORDER_VIAS, "send"),
+    netns: netnsPath(url.searchParams.get("netns") ?? ""),
+  };
+}
+
+/** A server's endpoint as it was given: an endpoint already, or `udp://address:port?netns=`, `tcp://…`, to be parsed. */
+export function asServer(given: string | URL | ServerEndpoint, scheme: "udp" | "tcp"): ServerEndpoint {
+  if (typeof given !== "string" && !(given instanceof URL)) return given;
+  const url = parse(given, scheme, ["netns"], `${scheme}://10.77.0.1:18000`);
+  return {
+    address: url.hostname,
+    port: Number(url.port),
     netns: netnsPath(url.searchParams.get("netns") ?? ""),
   };
 }

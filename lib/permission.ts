@@ -13,6 +13,7 @@ import {
   ORDER_VIAS,
   type OrderEndpoint,
   RX_PATHS,
+  type ServerEndpoint,
   TX_PATHS,
   type TxEndpoint,
   WAITS,
@@ -21,12 +22,17 @@ import {
   CAPTURE_FLOW,
   ENGINE_OPTIONS,
   EXCHANGE_OPTIONS,
+  MARKET_OPTIONS,
   OBSERVE_OPTIONS,
   ORDER_OPTIONS,
   PACE,
   PATH_OPTIONS,
   PATTERN,
   PINGPONG_OPTIONS,
+  PUBLISHER_FAULTS,
+  PUBLISHER_OPTIONS,
+  PUBLISHER_REQUESTS,
+  PUBLISHER_SNAPSHOTS,
   RX_FLAG,
   RX_OPTIONS,
   TRAFFIC_OPTIONS,
@@ -115,6 +121,84 @@ export interface TrafficSettings {
   spin: boolean;
   /** Capture (pcap, pcapng) whose payloads are sent; "" sends a tape or the book pattern. */
   capture: string;
+}
+
+/** What happens to the datagrams of one of the publisher's lines on purpose; heartbeats and ends are spared. */
+export interface LineFaults {
+  /** Share of the datagrams lost, 0..1. @default {0} */
+  loss?: number;
+  /** Share sent twice. @default {0} */
+  duplicate?: number;
+  /** Share held back until others have overtaken it. @default {0} */
+  reorder?: number;
+  /** How many overtake it, 1 to 1000. @default {1} */
+  distance?: number;
+  /** The line sends this many µs after the schedule. @default {0} */
+  skewUs?: number;
+  /** Seed of all that. @default {1 for line A, 2 for line B} */
+  seed?: number;
+}
+
+/** How the publisher's re-request server answers. */
+export interface Answers {
+  /** An answer leaves so many µs after its request. @default {0} */
+  delayUs?: number;
+  /** Share of the answers lost, 0..1. @default {0} */
+  loss?: number;
+  /** Answer nothing. @default {false} */
+  refuse?: boolean;
+}
+
+/** Who may log in to the publisher's snapshot server, and with how much patience. */
+export interface SnapshotLogin {
+  /** At most 6 characters; "" is anybody. @default {""} */
+  user?: string;
+  /** At most 10 characters. @default {""} */
+  password?: string;
+  /** For the login to come, ms. @default {30000} */
+  loginMs?: number;
+  /** A client not heard of for so many ms is dead. @default {15000} */
+  silenceMs?: number;
+}
+
+/** Everything a publisher is opened with, in the units of `struct hp_publisher_options`. */
+export interface PublisherSettings {
+  /** Lines A and B; one alone is A. */
+  lines: readonly TxEndpoint[];
+  /** What happens to them, in their order. */
+  faults: readonly LineFaults[];
+  /** Where re-requests are answered; `undefined`: nowhere. */
+  requests: ServerEndpoint | undefined;
+  /** How. */
+  answers: Answers;
+  /** Where snapshots are served; `undefined`: nowhere. */
+  snapshots: ServerEndpoint | undefined;
+  /** To whom. */
+  login: SnapshotLogin;
+  /** ITCH 5.0 file; "" is a tape or the seeded market. */
+  file: string;
+  /** Of the seeded market; with a tape, the seed alone matters. */
+  market: { seed: number; records: number; levels: number; symbols: number };
+  /** 0 fixed rate, 1 as recorded, 2 as fast as the wire takes. */
+  pace: number;
+  /** Datagrams a second (fixed rate). */
+  rate: number;
+  /** Times faster than recorded. */
+  speed: number;
+  /** Messages a datagram; 0 is those of one stamp. */
+  pack: number;
+  /** Recorded pauses are cut to so many ms. */
+  gapMs: number;
+  /** A line silent for so many ms sends a heartbeat. */
+  heartbeatMs: number;
+  /** The end of the session is repeated for so many ms. */
+  endMs: number;
+  /** Publish nothing before it is told to. */
+  hold: boolean;
+  /** Core of the publishing thread; -1 does not pin. */
+  cpu: number;
+  /** Name of the session, 1 to 10 characters. */
+  session: string;
 }
 
 function ask(descriptor: Deno.PermissionDescriptor, what: string, flag: string): void {
@@ -339,6 +423,84 @@ export function openRecording(
 export function readFlows(path: string, out: Uint8Array<ArrayBuffer>): number {
   ask({ name: "read", path }, path, `--allow-read=${path}`);
   return check(native().hp_capture_flows(cString(path), out, out.length / CAPTURE_FLOW.bytes));
+}
+
+function putFaults(at: DataView, faults: LineFaults, seed: number): void {
+  at.setFloat64(PUBLISHER_FAULTS.loss, faults.loss ?? 0, true);
+  at.setFloat64(PUBLISHER_FAULTS.duplicate, faults.duplicate ?? 0, true);
+  at.setFloat64(PUBLISHER_FAULTS.reorder, faults.reorder ?? 0, true);
+  at.setFloat64(PUBLISHER_FAULTS.distance, faults.distance ?? 1, true);
+  at.setFloat64(PUBLISHER_FAULTS.skew_us, faults.skewUs ?? 0, true);
+  at.setFloat64(PUBLISHER_FAULTS.seed, faults.seed ?? seed, true);
+}
+
+function putServers(requests: DataView, snapshots: DataView, settings: PublisherSettings): void {
+  const { answers, login } = settings;
+  putText(requests, PUBLISHER_REQUESTS.address, 16, settings.requests?.address ?? "", "address");
+  putText(requests, PUBLISHER_REQUESTS.netns, 64, settings.requests?.netns ?? "", "namespace");
+  requests.setUint32(PUBLISHER_REQUESTS.port, settings.requests?.port ?? 0, true);
+  requests.setUint32(PUBLISHER_REQUESTS.refuse, answers.refuse ? 1 : 0, true);
+  requests.setFloat64(PUBLISHER_REQUESTS.delay_us, answers.delayUs ?? 0, true);
+  requests.setFloat64(PUBLISHER_REQUESTS.loss, answers.loss ?? 0, true);
+  requests.setFloat64(PUBLISHER_REQUESTS.seed, settings.market.seed, true);
+  putText(snapshots, PUBLISHER_SNAPSHOTS.address, 16, settings.snapshots?.address ?? "", "address");
+  putText(snapshots, PUBLISHER_SNAPSHOTS.netns, 64, settings.snapshots?.netns ?? "", "namespace");
+  snapshots.setUint32(PUBLISHER_SNAPSHOTS.port, settings.snapshots?.port ?? 0, true);
+  putText(snapshots, PUBLISHER_SNAPSHOTS.user, 8, login.user ?? "", "user");
+  putText(snapshots, PUBLISHER_SNAPSHOTS.password, 16, login.password ?? "", "password");
+  snapshots.setFloat64(PUBLISHER_SNAPSHOTS.login_ms, login.loginMs ?? 0, true);
+  snapshots.setFloat64(PUBLISHER_SNAPSHOTS.silence_ms, login.silenceMs ?? 0, true);
+}
+
+/**
+ * Opens the publisher's lines and servers and starts it, after asking Deno for `net` on each of them and `read` on its
+ * file.
+ *
+ * @param settings Lines, faults, servers, source, pace.
+ * @param tape What to publish without a file; `null` is the seeded market.
+ * @param stats Memory for `struct hp_publisher_stats`.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was opened.
+ */
+export function openPublisher(
+  settings: PublisherSettings,
+  tape: Deno.PointerValue,
+  stats: SharedMemory,
+): Deno.PointerObject {
+  const { lines, requests, snapshots, file, market } = settings;
+  for (const { address, port } of lines) askNet(address, port, "market data to");
+  if (requests) askNet(requests.address, requests.port, "re-requests on");
+  if (snapshots) askNet(snapshots.address, snapshots.port, "snapshots on");
+  if (file) ask({ name: "read", path: file }, file, `--allow-read=${file}`);
+  const options = new Uint8Array(PUBLISHER_OPTIONS.bytes);
+  const { buffer } = options;
+  const view = new DataView(buffer);
+  lines.forEach((line, i) => {
+    putTx(new DataView(buffer, PUBLISHER_OPTIONS.lines + i * TX_OPTIONS.bytes, TX_OPTIONS.bytes), line);
+    const at = PUBLISHER_OPTIONS.faults + i * PUBLISHER_FAULTS.bytes;
+    putFaults(new DataView(buffer, at, PUBLISHER_FAULTS.bytes), settings.faults[i] ?? {}, i + 1);
+  });
+  putServers(
+    new DataView(buffer, PUBLISHER_OPTIONS.requests, PUBLISHER_REQUESTS.bytes),
+    new DataView(buffer, PUBLISHER_OPTIONS.snapshots, PUBLISHER_SNAPSHOTS.bytes),
+    settings,
+  );
+  view.setFloat64(PUBLISHER_OPTIONS.market + MARKET_OPTIONS.seed, market.seed, true);
+  view.setFloat64(PUBLISHER_OPTIONS.market + MARKET_OPTIONS.records, market.records, true);
+  view.setFloat64(PUBLISHER_OPTIONS.market + MARKET_OPTIONS.levels, market.levels, true);
+  view.setFloat64(PUBLISHER_OPTIONS.symbols, market.symbols, true);
+  view.setInt32(PUBLISHER_OPTIONS.pace, settings.pace, true);
+  view.setUint32(PUBLISHER_OPTIONS.pack, settings.pack, true);
+  view.setFloat64(PUBLISHER_OPTIONS.rate, settings.rate, true);
+  view.setFloat64(PUBLISHER_OPTIONS.speed, settings.speed, true);
+  view.setFloat64(PUBLISHER_OPTIONS.gap_ms, settings.gapMs, true);
+  view.setFloat64(PUBLISHER_OPTIONS.heartbeat_ms, settings.heartbeatMs, true);
+  view.setFloat64(PUBLISHER_OPTIONS.end_ms, settings.endMs, true);
+  view.setUint32(PUBLISHER_OPTIONS.hold, settings.hold ? 1 : 0, true);
+  view.setInt32(PUBLISHER_OPTIONS.cpu, settings.cpu, true);
+  putText(view, PUBLISHER_OPTIONS.session, 16, settings.session, "session");
+  putText(view, PUBLISHER_OPTIONS.file, 240, file, "file");
+  return checkHandle(native().hp_publisher_open(options, tape, stats.u8));
 }
 
 /** Both sides of a ping-pong and its length. */

@@ -73,6 +73,12 @@ export const ENTRIES: readonly Entry[] = [
     example: "lab.exchange.pace({ rate: 2000 })",
     what: "datagrams a second from the next session on",
   },
+  {
+    name: "publish",
+    example: "publish({ faults: { a: { loss: 0.01 } } })",
+    what: "ITCH on two lines, re-requests, snapshots",
+  },
+  { name: "publisher", example: "publisher", what: "what it sent, lost on purpose, answered" },
   { name: "ls", example: "ls(book)", what: "members of a live object and their values" },
   { name: "help", example: "help(open)", what: "more about one thing" },
   { name: "down", example: "await down()", what: "take the lab down" },

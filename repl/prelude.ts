@@ -7,15 +7,34 @@
 import * as hotpath from "../mod.ts";
 import { help } from "./help.ts";
 import { ls } from "./ls.ts";
-import { down, leave, observe, open, run, theBook, theEngine, theLab, theObserver, up } from "./shell.ts";
+import {
+  down,
+  leave,
+  observe,
+  open,
+  publish,
+  run,
+  theBook,
+  theEngine,
+  theLab,
+  theObserver,
+  thePublisher,
+  up,
+} from "./shell.ts";
 import { watch } from "./watch.ts";
 
 /** Two Ctrl-C within this time, while something is being evaluated, end the shell. */
 const AGAIN_MS = 2000;
 
 function nameEverything(): void {
-  Object.assign(globalThis, hotpath, { up, open, observe, run, watch, down, help, ls });
-  const live = { lab: theLab, engine: theEngine, book: theBook, observer: theObserver };
+  Object.assign(globalThis, hotpath, { up, open, observe, publish, run, watch, down, help, ls });
+  const live = {
+    lab: theLab,
+    engine: theEngine,
+    book: theBook,
+    observer: theObserver,
+    publisher: thePublisher,
+  };
   for (const [name, get] of Object.entries(live)) {
     Object.defineProperty(globalThis, name, {
       get,

@@ -11,8 +11,10 @@ import {
   Lab,
   type LabEngineOptions,
   type LabOptions,
+  type LabPublisherOptions,
   type ObserveEntry,
   Observer,
+  type Publisher,
   runIsolated,
   type RxPath,
 } from "../mod.ts";
@@ -26,6 +28,7 @@ const ROOT = new URL("../", import.meta.url);
 let raised: Lab | undefined;
 let opened: Engine | undefined;
 let observing: Observer | undefined;
+let publishing: Publisher | undefined;
 
 /** The raised lab. */
 export function theLab(): Lab {
@@ -49,6 +52,13 @@ export function theBook(): Book {
 export function theObserver(): Observer {
   if (!observing?.open) throw new Hint("nobody observes; `observe()` does");
   return observing;
+}
+
+/** The publisher started last. */
+export function thePublisher(): Publisher {
+  theLab();
+  if (!publishing?.open) throw new Hint("nobody publishes ITCH; `publish()` does");
+  return publishing;
 }
 
 /**
@@ -104,6 +114,18 @@ export function observe(entry: ObserveEntry = "auto"): Observer {
   const engine = theEngine();
   observing?.close();
   return observing = Observer.open(engine, entry);
+}
+
+/**
+ * Publishes ITCH 5.0 in the lab as MoldUDP64: lines A and B, re-requests, snapshots. Options: source (an ITCH file,
+ * plain or .gz, or a seeded market of { seed, records, levels, symbols }), faults ({ a: { loss: 0.01 }, b: … }), pace
+ * ({ recorded: 1 } by default, { rate: 500 } datagrams a second, "flat"), hold (nothing before `publisher.go()`). A
+ * publisher that runs already is closed.
+ */
+export function publish(options: LabPublisherOptions = {}): Publisher {
+  const lab = theLab();
+  publishing?.close();
+  return publishing = lab.publish(options);
 }
 
 /** Takes the lab down: observer, engines, exchange, namespaces. */

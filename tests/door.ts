@@ -9,6 +9,8 @@ import {
   type ExchangeOptions,
   Observer,
   type ObserverOptions,
+  Publisher,
+  type PublisherOptions,
   Tape,
   Traffic,
   type TrafficOptions,
@@ -21,6 +23,7 @@ export type Request =
   | { exchange: Omit<ExchangeOptions, "tape"> }
   | { tape: string }
   | { traffic: TrafficOptions }
+  | { publisher: PublisherOptions }
   | { observer: ObserverOptions }
   | { close: true };
 
@@ -36,6 +39,7 @@ function open(request: Request): Disposable | undefined {
   if ("engine" in request) return Engine.open(request.engine);
   if ("exchange" in request) return Exchange.open({ ...request.exchange, tape });
   if ("traffic" in request) return Traffic.open(request.traffic);
+  if ("publisher" in request) return Publisher.open(request.publisher);
   if ("observer" in request) return Observer.open(request.observer);
   if ("tape" in request) return Tape.load(request.tape);
   return undefined;

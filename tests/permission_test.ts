@@ -347,6 +347,31 @@ Deno.test("Traffic.open() with exactly its net opens one UDP socket", async () =
   await door.opens({ traffic: { to: `udp://${LO}:${port}?if=lo`, rate: 1000 } }, [/^udp 127\.0\.0\.1:\d+$/]);
 });
 
+Deno.test("Publisher.open() opens nothing unless lines, servers and file are all granted", async () => {
+  const [a, b, requests, snapshots] = [freePort(), freePort(), freePort(), freePort()] as const;
+  const publisher = {
+    lines: [`udp://${LO}:${a}?if=lo`, `udp://${GROUP}:${b}?if=lo`],
+    requests: `udp://${LO}:${requests}`,
+    snapshots: `tcp://${LO}:${snapshots}`,
+    source: { records: 10, levels: 10 },
+    hold: true,
+  };
+  const all = [`${LO}:${a}`, `${GROUP}:${b}`, `${LO}:${requests}`, `${LO}:${snapshots}`];
+  for (const left of all) {
+    await using door = await Door.start(`--allow-net=${all.filter((host) => host !== left).join()}`);
+    await door.refuses({ publisher }, `--allow-net=${left}`);
+  }
+  await using door = await Door.start(`--allow-net=${all.join()}`);
+  const file = "/tmp/hotpath-none.itch50";
+  await door.refuses({ publisher: { ...publisher, source: file } }, `--allow-read=${file}`);
+  await door.opens({ publisher }, [
+    /^udp 127\.0\.0\.1:\d+$/,
+    /^udp \d+\.\d+\.\d+\.\d+:\d+$/,
+    `udp ${LO}:${requests}`,
+    `tcp ${LO}:${snapshots} listens`,
+  ]);
+});
+
 testWhen(noData(DERIBIT), "Tape.load() reads nothing without read for that file", async () => {
   const directory = await Deno.makeTempDir({ prefix: "hotpath-door-" });
   try {

@@ -66,7 +66,8 @@ const NAMES = [
   "vanished",
 ] as const satisfies readonly (keyof ExchangeCounters)[];
 
-function paceNumbers(pace: Pace): { pace: number; rate: number; speed: number } {
+/** A pace as the native side takes it. */
+export function paceNumbers(pace: Pace): { pace: number; rate: number; speed: number } {
   if (pace === "flat") return { pace: PACE.FLAT, rate: 0, speed: 1 };
   if ("rate" in pace) return { pace: PACE.RATE, rate: pace.rate, speed: 1 };
   return { pace: PACE.RECORDED, rate: 0, speed: pace.recorded };

@@ -7,6 +7,7 @@ import { type InspectContext, picture } from "../measure/print.ts";
 import type { EngineLimits } from "../permission.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { EXCHANGE_ADDRESS, Namespaces, STRATEGY_ADDRESS } from "./namespaces.ts";
+import { Publisher, PUBLISHER_LINES, type PublisherOptions } from "./publisher.ts";
 import { Tape } from "./tape.ts";
 import { Traffic, type TrafficOptions } from "./traffic.ts";
 
@@ -16,6 +17,11 @@ export const LAB_GROUP = "239.255.0.1";
 export const LAB_PORT = 12345;
 /** TCP port of the lab's order entry. */
 export const LAB_ORDER_PORT = 9012;
+
+/** UDP port of the lab's re-request server. */
+export const LAB_REQUEST_PORT = 18000;
+/** TCP port of the lab's snapshot server. */
+export const LAB_SNAPSHOT_PORT = 18001;
 
 /** What a lab is raised with. */
 export interface LabOptions
@@ -46,6 +52,12 @@ export interface LabTrafficOptions extends Omit<TrafficOptions, "to"> {
   endpoint?: Record<string, string>;
 }
 
+/** How the lab's publisher sends. */
+export interface LabPublisherOptions extends PublisherOptions {
+  /** More options of its lines' endpoints, as in their URLs: `{ via: "packet" }`. @default {{}} */
+  endpoint?: Record<string, string>;
+}
+
 /**
  * A raised lab.
  *
@@ -65,6 +77,7 @@ export class Lab implements AsyncDisposable {
   readonly tape: Tape;
   readonly #engines: Engine[] = [];
   readonly #traffic: Traffic[] = [];
+  readonly #publishers: Publisher[] = [];
   readonly #ownsTape: boolean;
   #down = false;
 
@@ -163,6 +176,26 @@ export class Lab implements AsyncDisposable {
     return traffic;
   }
 
+  /**
+   * Starts a publisher of ITCH 5.0 in the exchange's namespace, beside the exchange: lines A and B to the groups of
+   * {@linkcode PUBLISHER_LINES}, re-requests and snapshots on the exchange's address.
+   *
+   * @param options What to publish, how fast, with which faults.
+   */
+  publish(options: LabPublisherOptions = {}): Publisher {
+    const { endpoint, ...rest } = options;
+    const { exchange } = this.namespaces;
+    const line = new URLSearchParams({ if: exchange, netns: exchange, ...endpoint });
+    const publisher = Publisher.open({
+      lines: PUBLISHER_LINES.map((url) => `${url}?${line}`),
+      requests: `udp://${EXCHANGE_ADDRESS}:${LAB_REQUEST_PORT}?netns=${exchange}`,
+      snapshots: `tcp://${EXCHANGE_ADDRESS}:${LAB_SNAPSHOT_PORT}?netns=${exchange}`,
+      ...rest,
+    });
+    this.#publishers.push(publisher);
+    return publisher;
+  }
+
   /** Engines opened here that are still open. */
   get engines(): readonly Engine[] {
     return this.#engines.filter(({ open }) => open);
@@ -173,7 +206,7 @@ export class Lab implements AsyncDisposable {
     return !this.#down;
   }
 
-  /** Closes its generators, engines and the exchange, removes the namespaces. */
+  /** Closes its generators, publishers, engines and the exchange, removes the namespaces. */
   async down(): Promise<void> {
     if (this.#close()) await this.namespaces.down();
   }
@@ -187,7 +220,7 @@ export class Lab implements AsyncDisposable {
   #close(): boolean {
     if (this.#down) return false;
     this.#down = true;
-    for (const traffic of this.#traffic) traffic.close();
+    for (const sender of [...this.#traffic, ...this.#publishers]) sender.close();
     for (const engine of this.engines) engine.close();
     this.exchange.close();
     if (this.#ownsTape) this.tape.close();
@@ -212,6 +245,9 @@ export class Lab implements AsyncDisposable {
         `  exchange ${this.exchange.state}: market data to ${group}:${port}, orders on ${listen}:${orderPort}`,
         `  tape     ${this.tape.name}: ${formatCount(this.tape.info.records)} records`,
         `  engines  ${engines}`,
+        ...this.#publishers.filter(({ open }) => open).map(({ name, state }) =>
+          `  ITCH     ${state}: ${name}`
+        ),
       ].join("\n"));
   }
 }

@@ -99,7 +99,7 @@ static int get_session(struct hp_publisher *publisher, const struct hp_tape *tap
 	if (code)
 		return code;
 	publisher->stats->messages = (double)store->count;
-	publisher->stats->bytes = (double)store->size;
+	publisher->stats->source_bytes = (double)store->size;
 	publisher->stats->torn = (double)store->torn;
 	publisher->stats->symbols = count_symbols(store);
 	return 0;

@@ -88,11 +88,11 @@ Deno.test("SYMBOLS gives every function the types of its declaration", () => {
 Deno.test("SYMBOLS passes every opaque handle and no data as a pointer it cannot make", () => {
   for (const [name, { parameters }] of functions) {
     const symbol: Deno.ForeignFunction = SYMBOLS[name as keyof typeof SYMBOLS];
-    // Only a first parameter is a handle, but for the tape an exchange plays or a generator sends.
+    // Only a first parameter is a handle, but for the tape an exchange plays, a generator or a publisher sends.
     const pointers = symbol.parameters.filter((type, i) => type === "pointer" && i > 0).length;
     assert.equal(
       pointers,
-      /^hp_(exchange|traffic)_open$/.test(name) ? 1 : 0,
+      /^hp_(exchange|publisher|traffic)_open$/.test(name) ? 1 : 0,
       `${name}(${parameters.join(", ")})`,
     );
   }
@@ -101,7 +101,7 @@ Deno.test("SYMBOLS passes every opaque handle and no data as a pointer it cannot
 Deno.test("SEAT_SYMBOLS is part of SYMBOLS and opens neither wire nor file of the user's", () => {
   for (const [name, symbol] of Object.entries(SEAT_SYMBOLS)) {
     assert.equal(symbol, SYMBOLS[name as keyof typeof SYMBOLS], name);
-    assert.doesNotMatch(name, /^hp_(engine|exchange|tape|traffic)_/);
+    assert.doesNotMatch(name, /^hp_(engine|exchange|publisher|tape|traffic)_/);
   }
 });
 
@@ -230,10 +230,11 @@ Deno.test("FEED_NAMES, MESSAGE_KINDS and FAULTS stand in the order of their enum
   agreesWithEnum("hp_fault", { ...faults, HP_FAULTS: layout.FAULTS.length });
 });
 
-Deno.test("ORDER_STATES, EXCHANGE_STATES, STAGES and PATH_STAGES stand in the order of their enums", () => {
+Deno.test("ORDER_STATES, EXCHANGE_STATES, PUBLISHER_STATES, STAGES and PATH_STAGES stand in the order of their enums", () => {
   const states = ORDER_STATES.map((state) => state === "acknowledged" ? "acked" : state);
   agreesWithEnum("hp_order_state", numbered("HP_ORDER_", states));
   agreesWithEnum("hp_exchange_state", numbered("HP_EXCHANGE_", EXCHANGE_STATES));
+  agreesWithEnum("hp_publisher_state", numbered("HP_PUBLISHER_", layout.PUBLISHER_STATES));
   const stages = numbered("HP_STAGE_", STAGES.map(([name]) => name));
   agreesWithEnum("hp_stage", { ...stages, HP_STAGES: STAGES.length });
   const path = numbered("HP_PATH_", PATH_STAGES.map(([name]) => name));

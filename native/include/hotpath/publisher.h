@@ -132,13 +132,13 @@ _Static_assert(sizeof(struct hp_publisher_snapshot_stats) == 128, "hp_publisher_
 /* Shared with TypeScript while the publisher runs. */
 struct hp_publisher_stats {
 	uint32_t state; /* enum hp_publisher_state */
-	uint32_t reserved_word;
-	double messages, bytes; /* of the source, lengths included */
-	double symbols;		/* of it: names told */
-	double torn;		/* bytes at its end that are no whole message: left out */
-	double published;	/* messages given to the lines: numbers 1 to this */
-	double datagrams;	/* given to each line, before its faults */
-	double late;		/* datagrams more than 50 us after their time */
+	uint32_t reserved_state;
+	double messages, source_bytes; /* of the session, lengths included */
+	double symbols;		       /* of it: names told */
+	double torn;		       /* bytes at its end that are no whole message: left out */
+	double published;	       /* messages given to the lines: numbers 1 to this */
+	double datagrams;	       /* given to each line, before its faults */
+	double late;		       /* datagrams more than 50 us after their time */
 	double reserved[4];
 	char trouble[256]; /* why it ended by itself; "" = it has not */
 	struct hp_publisher_line lines[HP_PUBLISHER_LINES];
