@@ -44,9 +44,6 @@ export const PUBLISHER_SYMBOLS = {
   hp_publisher_close: { parameters: ["pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** States in the order of `enum hp_publisher_state`. */
-export const PUBLISHER_STATES = ["HELD", "PUBLISHING", "ENDING", "ENDED"] as const;
-
 /** `struct hp_publisher_faults`: what happens to one line on purpose. */
 export const PUBLISHER_FAULTS = {
   bytes: 64,

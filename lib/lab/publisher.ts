@@ -4,25 +4,22 @@ import {
   PUBLISHER_LINE,
   PUBLISHER_REQUEST_STATS,
   PUBLISHER_SNAPSHOT_STATS,
-  PUBLISHER_STATES,
   PUBLISHER_STATS,
 } from "../layout.ts";
 import { readCounters } from "../measure/counters.ts";
 import { formatCount } from "../measure/format.ts";
 import { type InspectContext, picture, sentences } from "../measure/print.ts";
 import { check, native, SharedMemory } from "../native.ts";
-import {
-  type Answers,
-  type LineFaults,
-  openPublisher,
-  type PublisherSettings,
-} from "../permission.ts";
+import { type Answers, type LineFaults, openPublisher, type PublisherSettings } from "../permission.ts";
 import { readTxCounters, readTxNote, type TxCounters, txTroubles } from "../tx/counters.ts";
 import { type Pace, paceNumbers } from "./exchange.ts";
 import { type MarketOptions, Tape } from "./tape.ts";
 
 /** Where lines A and B go when nobody says otherwise: the groups of NASDAQ's own feed. */
 export const PUBLISHER_LINES = ["udp://233.54.12.111:26400", "udp://233.49.196.111:26400"] as const;
+
+/** States in the order of `enum hp_publisher_state`. */
+export const PUBLISHER_STATES = ["HELD", "PUBLISHING", "ENDING", "ENDED"] as const;
 
 /** What a publisher is opened with. */
 export interface PublisherOptions extends

@@ -118,8 +118,7 @@ static void publish(struct run *run, uint64_t now)
 	struct hp_publisher_stats *stats = publisher->stats;
 	struct datagram *next = &run->next;
 
-	if (publisher->options.pace != HP_PACE_FLAT && now > next->due &&
-	    clock_ns(now - next->due) > LATE_NS)
+	if (publisher->options.pace != HP_PACE_FLAT && now > next->due && clock_ns(now - next->due) > LATE_NS)
 		stats->late += 1;
 	if (now > next->due && clock_ns(now - next->due) > CATCH_UP_NS) {
 		run->next_due = (double)now;

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import * as layout from "../../lib/layout.ts";
 import { ORDER_VIAS, RX_PATHS, TX_PATHS, WAITS } from "../../lib/endpoint.ts";
 import { EXCHANGE_STATES } from "../../lib/lab/exchange.ts";
+import { PUBLISHER_STATES } from "../../lib/lab/publisher.ts";
 import { STAGES } from "../../lib/measure/breakdown.ts";
 import { OBSERVE_ENTRIES } from "../../lib/measure/observer.ts";
 import { PATH_STAGES } from "../../lib/measure/path_trace.ts";
@@ -234,7 +235,7 @@ Deno.test("ORDER_STATES, EXCHANGE_STATES, PUBLISHER_STATES, STAGES and PATH_STAG
   const states = ORDER_STATES.map((state) => state === "acknowledged" ? "acked" : state);
   agreesWithEnum("hp_order_state", numbered("HP_ORDER_", states));
   agreesWithEnum("hp_exchange_state", numbered("HP_EXCHANGE_", EXCHANGE_STATES));
-  agreesWithEnum("hp_publisher_state", numbered("HP_PUBLISHER_", layout.PUBLISHER_STATES));
+  agreesWithEnum("hp_publisher_state", numbered("HP_PUBLISHER_", PUBLISHER_STATES));
   const stages = numbered("HP_STAGE_", STAGES.map(([name]) => name));
   agreesWithEnum("hp_stage", { ...stages, HP_STAGES: STAGES.length });
   const path = numbered("HP_PATH_", PATH_STAGES.map(([name]) => name));
