@@ -108,27 +108,48 @@ export const HISTOGRAM = {
 /** `HP_HISTOGRAM_BUCKETS`. */
 export const HISTOGRAM_BUCKETS = 2240;
 
-/** `struct hp_book`: the header; four arrays of `capacity` doubles follow. */
-export const BOOK = {
+/** `struct hp_book_side`: where a side's levels are, and its best one. */
+export const BOOK_SIDE = {
   bytes: 128,
+  anchor: 0,
+  step: 8,
+  per_step: 16,
+  width: 24,
+  grid_at: 32,
+  taken_at: 36,
+  top: 40,
+  levels: 44,
+  list_at: 48,
+  head: 52,
+  count: 56,
+  cut: 60,
+  price: 64,
+  qty: 72,
+  laid_at: 80,
+  missed: 88,
+  bear: 92,
+  finger: 96,
+} as const;
+
+/** `struct hp_book`: the header; the arrays of both sides follow. */
+export const BOOK = {
+  bytes: 384,
   version: 0,
   flags: 4,
   capacity: 8,
   snapshot: 12,
-  bid_head: 16,
-  bid_count: 20,
-  ask_head: 24,
-  ask_count: 28,
-  price_scale: 32,
-  qty_scale: 40,
-  seq: 48,
-  updates: 56,
-  inserted: 64,
-  removed: 72,
-  unknown_removed: 80,
-  overflowed: 88,
-  refused: 96,
-  clears: 104,
+  price_scale: 16,
+  qty_scale: 24,
+  seq: 32,
+  unknown_removed: 40,
+  inserted: 48,
+  removed: 56,
+  changed: 64,
+  overflowed: 72,
+  refused: 80,
+  clears: 88,
+  bid: 128,
+  ask: 256,
 } as const;
 
 /** `struct hp_event`. */

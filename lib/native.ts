@@ -57,6 +57,14 @@ export const SYMBOLS = {
     ],
     result: "i32",
   },
+  hp_book_apply_all: {
+    parameters: [
+      "pointer", // struct hp_book *book
+      "buffer", // const double *updates
+      "i32", // int32_t count
+    ],
+    result: "i32",
+  },
   hp_book_clear: { parameters: ["pointer"], result: "i32" },
   hp_share: {
     parameters: [

@@ -104,7 +104,7 @@ static void begin_run(struct hp_engine *engine, const struct sequenced *update)
 
 static void fill_book_event(struct hp_engine *engine, const struct sequenced *update)
 {
-	struct hp_book *book = engine->book;
+	const struct hp_book *book = engine->book;
 	struct hp_event *event = &engine->control->event;
 
 	event->kind = HP_EVENT_BOOK;
@@ -115,10 +115,10 @@ static void fill_book_event(struct hp_engine *engine, const struct sequenced *up
 	event->wire_ns = engine->wire_ns ? (double)(engine->wire_ns - engine->epoch_ns) : 0;
 	event->price = update->price;
 	event->qty = update->qty;
-	event->bid = book->bid_count ? book_bid_price(book)[book->bid_head] : 0;
-	event->bid_qty = book->bid_count ? book_bid_qty(book)[book->bid_head] : 0;
-	event->ask = book->ask_count ? book_ask_price(book)[book->ask_head] : 0;
-	event->ask_qty = book->ask_count ? book_ask_qty(book)[book->ask_head] : 0;
+	event->bid = book->bid.price;
+	event->bid_qty = book->bid.qty;
+	event->ask = book->ask.price;
+	event->ask_qty = book->ask.qty;
 }
 
 /* Applies one record and opens its turn: DECODE ended at `decoded`. */

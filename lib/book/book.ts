@@ -5,6 +5,7 @@
  * @module
  */
 import { BOOK, BOOK_FLAG } from "../layout.ts";
+import { SideView } from "./side.ts";
 import { check, native, NativeError, SharedMemory } from "../native.ts";
 import { formatCount, formatScaled } from "../measure/format.ts";
 import { fieldsTable, type InspectContext, picture, pictured } from "../measure/print.ts";
@@ -22,16 +23,7 @@ import {
 
 export { type Depth, Ladder, type Level, type Side, type Top };
 
-const U32 = {
-  version: BOOK.version / 4,
-  flags: BOOK.flags / 4,
-  capacity: BOOK.capacity / 4,
-  bidHead: BOOK.bid_head / 4,
-  bidCount: BOOK.bid_count / 4,
-  askHead: BOOK.ask_head / 4,
-  askCount: BOOK.ask_count / 4,
-} as const;
-const LEVELS = BOOK.bytes / 8;
+const U32 = { version: BOOK.version / 4, flags: BOOK.flags / 4 } as const;
 
 /**
  * An L2 book. The plain getters (`bid`, `askQty`, `bidPriceAt(i)` …) are scaled integers for strategies: no allocation,
@@ -54,7 +46,8 @@ export class Book {
   readonly #memory: SharedMemory;
   readonly #u32: Uint32Array;
   readonly #f64: Float64Array;
-  readonly #capacity: number;
+  readonly #bids: SideView;
+  readonly #asks: SideView;
   #handle: Deno.PointerValue = null;
 
   /**
@@ -66,7 +59,8 @@ export class Book {
     this.#memory = memory;
     this.#u32 = memory.u32;
     this.#f64 = memory.f64;
-    this.#capacity = memory.u32[U32.capacity]!;
+    this.#bids = new SideView(memory, BOOK.bid);
+    this.#asks = new SideView(memory, BOOK.ask);
   }
 
   /** Memory for a book with `levels` a side (a power of two). */
@@ -94,7 +88,8 @@ export class Book {
   /**
    * Sets a level (scaled integers); quantity 0 removes it. Only for books made by {@linkcode create}.
    *
-   * @returns The level's index from the best; -1 when there was no such level to remove.
+   * @returns 0 when it was the best level of its side, before or after; 1 when it was a deeper one; -1 when there was no
+   * such level to remove.
    * @throws {NativeError} when a number is off the scale; the book is untouched.
    */
   apply(side: Side, price: number, qty: number): number {
@@ -107,6 +102,23 @@ export class Book {
       );
     }
     return result;
+  }
+
+  /**
+   * Applies many updates in one native call. Only for books made by {@linkcode create}.
+   *
+   * @param updates Triples of price and quantity (scaled integers) and flags (`FLAG.BID`, `FLAG.SNAPSHOT`: the first of a
+   * run of these empties the book), as `Tape.read()` gives them.
+   * @returns How many were applied; the others had a number off the scale, and are counted as `refused`.
+   */
+  applyAll(updates: Float64Array): number {
+    if (updates.length % 3 !== 0) {
+      throw new TypeError(
+        `Cannot apply ${updates.length} numbers: an update is three, price, quantity, flags`,
+      );
+    }
+    const bytes = new Uint8Array(updates.buffer as ArrayBuffer, updates.byteOffset, updates.byteLength);
+    return check(native().hp_book_apply_all(this.#owned(), bytes, updates.length / 3));
   }
 
   /** Empties both sides. Only for books made by {@linkcode create}. */
@@ -123,55 +135,51 @@ export class Book {
 
   /** Best bid, scaled; 0 when there is none. */
   get bid(): number {
-    return this.#u32[U32.bidCount] === 0 ? 0 : this.bidPriceAt(0);
+    return this.#bids.price;
   }
   /** Quantity at the best bid, scaled; 0 when there is none. */
   get bidQty(): number {
-    return this.#u32[U32.bidCount] === 0 ? 0 : this.bidQtyAt(0);
+    return this.#bids.qty;
   }
   /** Best ask, scaled; 0 when there is none. */
   get ask(): number {
-    return this.#u32[U32.askCount] === 0 ? 0 : this.askPriceAt(0);
+    return this.#asks.price;
   }
   /** Quantity at the best ask, scaled; 0 when there is none. */
   get askQty(): number {
-    return this.#u32[U32.askCount] === 0 ? 0 : this.askQtyAt(0);
+    return this.#asks.qty;
   }
   /** Bid levels. */
   get bidLevels(): number {
-    return this.#u32[U32.bidCount]!;
+    return this.#bids.levels;
   }
   /** Ask levels. */
   get askLevels(): number {
-    return this.#u32[U32.askCount]!;
+    return this.#asks.levels;
   }
-  /** Price of bid level `i` (0 = best), scaled; `i` below {@linkcode bidLevels}. */
+  /** Price of bid level `i` (0 = best), scaled; NaN from {@linkcode bidLevels} on. */
   bidPriceAt(i: number): number {
-    return this.#f64[LEVELS + this.#u32[U32.bidHead]! + i]!;
+    return this.#bids.priceAt(i);
   }
-  /** Quantity of bid level `i`, scaled. */
+  /** Quantity of bid level `i`, scaled; NaN from {@linkcode bidLevels} on. */
   bidQtyAt(i: number): number {
-    return this.#f64[LEVELS + this.#capacity + this.#u32[U32.bidHead]! + i]!;
+    return this.#bids.qtyAt(i);
   }
-  /** Price of ask level `i` (0 = best), scaled; `i` below {@linkcode askLevels}. */
+  /** Price of ask level `i` (0 = best), scaled; NaN from {@linkcode askLevels} on. */
   askPriceAt(i: number): number {
-    return this.#f64[LEVELS + 2 * this.#capacity + this.#u32[U32.askHead]! + i]!;
+    return this.#asks.priceAt(i);
   }
-  /** Quantity of ask level `i`, scaled. */
+  /** Quantity of ask level `i`, scaled; NaN from {@linkcode askLevels} on. */
   askQtyAt(i: number): number {
-    return this.#f64[LEVELS + 3 * this.#capacity + this.#u32[U32.askHead]! + i]!;
+    return this.#asks.qtyAt(i);
   }
   /** Sum of the best `n` bid quantities, scaled. */
   bidSize(n: number): number {
-    let sum = 0;
-    for (let i = Math.min(n, this.bidLevels) - 1; i >= 0; i--) sum += this.bidQtyAt(i);
-    return sum;
+    return this.#bids.size(n);
   }
   /** Sum of the best `n` ask quantities, scaled. */
   askSize(n: number): number {
-    let sum = 0;
-    for (let i = Math.min(n, this.askLevels) - 1; i >= 0; i--) sum += this.askQtyAt(i);
-    return sum;
+    return this.#asks.size(n);
   }
   /** Middle of the best prices, scaled; NaN when a side is empty. */
   get mid(): number {
@@ -222,11 +230,12 @@ export class Book {
     number
   > {
     const at = (offset: number) => this.#f64[offset / 8]!;
+    const [unknownRemoved, inserted, removed] = [BOOK.unknown_removed, BOOK.inserted, BOOK.removed].map(at);
     return pictured({
-      updates: at(BOOK.updates),
-      inserted: at(BOOK.inserted),
-      removed: at(BOOK.removed),
-      unknownRemoved: at(BOOK.unknown_removed),
+      updates: unknownRemoved! + inserted! + removed! + at(BOOK.changed),
+      inserted: inserted!,
+      removed: removed!,
+      unknownRemoved: unknownRemoved!,
       overflowed: at(BOOK.overflowed),
       refused: at(BOOK.refused),
       clears: at(BOOK.clears),

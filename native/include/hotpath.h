@@ -179,31 +179,66 @@ enum hp_book_flags {
 	HP_BOOK_OPEN = 16, /* the feed's event is not complete: the best prices are not valid yet */
 };
 
+/* Positions of a book's grid and levels of its list, a side, are these multiples of its capacity. */
+#define HP_BOOK_GRID 4
+
 /*
- * L2 book in memory that both sides read: this header, then four arrays of `capacity` doubles:
- * bid_price, bid_qty, ask_price, ask_qty. A side's levels lie contiguously, best first, from index
- * *_head on. A reader on another thread takes `version` before and after: odd or changed = try again.
+ * One side of a book. Its levels, best first, are
+ *   1. the first `cut` of the list, best first: those better than every position of the grid,
+ *   2. the taken positions of the grid in their order; there are `levels - count` of them,
+ *   3. the rest of the list: those beyond the grid's end.
+ * Position i of the grid stands for the price anchor + i x step (step is negative on the bid side), and its
+ * bit says whether a level is there. The list begins at `head` of its arrays.
+ */
+struct hp_book_side {
+	double anchor, step; /* of the grid */
+	double per_step;     /* 1 / step */
+	double width;	     /* positions of the grid; 0 = not laid: every level is in the list */
+	uint32_t grid_at;    /* where grid_qty begins, in bytes from the book's address */
+	uint32_t taken_at;   /* where the bits begin */
+	uint32_t top;	     /* first position taken; UINT32_MAX = none */
+	uint32_t levels;     /* of this side */
+	uint32_t list_at;    /* where list_price begins, in bytes from the book's address */
+	uint32_t head;	     /* where in its arrays the list begins */
+	uint32_t count, cut; /* levels of the list; those of them before the grid */
+	double price, qty;   /* the best level; both 0 where the side is empty */
+	double laid_at;	     /* the writer's: updates of the book when it began to count `missed` */
+	uint32_t missed;     /* the writer's: updates since then beside the grid */
+	uint32_t bear;	     /* the writer's: how many of them it bears before it lays the grid anew */
+	uint32_t finger;     /* the writer's: where it searched the list last */
+	uint32_t reserved[7];
+};
+_Static_assert(sizeof(struct hp_book_side) == 128, "hp_book_side");
+_Static_assert(offsetof(struct hp_book_side, top) == 40, "hp_book_side.top");
+_Static_assert(offsetof(struct hp_book_side, price) == 64, "hp_book_side.price");
+
+/*
+ * L2 book in memory that both sides read: this header, then for each side, bid first: list_price[capacity],
+ * list_qty[capacity], grid_qty[HP_BOOK_GRID x capacity] (doubles), and a bit for each position of the grid
+ * (uint64_t, position i is bit i % 64 of word i / 64). A reader on another thread takes `version` before and
+ * after: odd or changed = try again.
  */
 struct hp_book {
 	uint32_t version; /* seqlock */
 	uint32_t flags;	  /* enum hp_book_flags */
 	uint32_t capacity;
 	uint32_t snapshot; /* 1 while inside a snapshot run */
-	uint32_t bid_head, bid_count, ask_head, ask_count;
 	double price_scale, qty_scale;
 	double seq;		/* of the last record applied */
-	double updates;		/* records applied */
+	double unknown_removed; /* removals of a level that was not there: normal in diff feeds */
 	double inserted;	/* levels that appeared */
 	double removed;		/* levels that went */
-	double unknown_removed; /* removals of a level that was not there: normal in diff feeds */
+	double changed;		/* quantities set of levels that were there; these four make every update */
 	double overflowed;	/* deepest levels dropped because the side was full */
 	double refused;		/* records with a price or quantity off the scale */
 	double clears;		/* snapshot runs begun */
-	uint32_t reserved[4];
+	double reserved[4];
+	struct hp_book_side bid, ask;
 };
-_Static_assert(sizeof(struct hp_book) == 128, "hp_book");
-_Static_assert(offsetof(struct hp_book, price_scale) == 32, "hp_book.price_scale");
-_Static_assert(offsetof(struct hp_book, clears) == 104, "hp_book.clears");
+_Static_assert(sizeof(struct hp_book) == 384, "hp_book");
+_Static_assert(offsetof(struct hp_book, seq) == 32, "hp_book.seq");
+_Static_assert(offsetof(struct hp_book, clears) == 88, "hp_book.clears");
+_Static_assert(offsetof(struct hp_book, bid) == 128, "hp_book.bid");
 
 /* ---- strategy: events and orders ----------------------------------------------------------- */
 
@@ -697,10 +732,17 @@ HP_API int32_t hp_book_bytes(int32_t capacity);
 /* Lays an empty book out in `memory`; returns it (the same address) or NULL. */
 HP_API struct hp_book *hp_book_open(void *memory, int32_t bytes, int32_t capacity);
 /*
- * Applies one update. side: 1 bid, 0 ask; qty 0 removes the level. Returns the index of the level from
- * the best (0 = top), -ENOENT for a removal of no known level, -ERANGE for numbers off the scale.
+ * Applies one update. side: 1 bid, 0 ask; qty 0 removes the level. Returns 0 when it was the best level of
+ * its side (before or after), 1 when it was a deeper one, -ENOENT for a removal of no known level, -ERANGE
+ * for numbers off the scale.
  */
 HP_API int32_t hp_book_apply(struct hp_book *book, int32_t side, double price, double qty);
+/*
+ * Applies `count` updates of three doubles each: price, quantity, flags (HP_FLAG_BID, HP_FLAG_SNAPSHOT), as
+ * hp_tape_read() gives them. Returns how many were applied; the others were off the scale, and are counted in
+ * hp_book.refused.
+ */
+HP_API int32_t hp_book_apply_all(struct hp_book *book, const double *updates, int32_t count);
 /* Empties both sides. */
 HP_API int32_t hp_book_clear(struct hp_book *book);
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Book, FLAG, NativeError, type Side, Tape } from "hotpath";
+import { BOOK } from "../../lib/layout.ts";
 import { BINANCE, noData, testWhen } from "../fixture.ts";
 import { assertSides, type Sides, sidesOf } from "../reference.ts";
 
@@ -42,16 +43,16 @@ class MapBook {
       }
       this.counters.removed++;
       map.delete(price);
-      return before.findIndex(([at]) => at === price);
+      return Number(before[0]![0] !== price);
     }
     map.set(price, qty);
-    const place = this.levels(side).findIndex(([at]) => at === price);
+    const best = this.levels(side)[0]![0] === price;
     if (!known) this.counters.inserted++;
     if (map.size > this.capacity) { // the deepest goes, be it the new one
       this.counters.overflowed++;
       map.delete(this.levels(side).at(-1)![0]);
     }
-    return place;
+    return Number(!best);
   }
 
   clear(): void {
@@ -169,6 +170,74 @@ Deno.test("Book follows two Maps when a side drifts through its whole memory", (
   }
 });
 
+/** Levels, and the one behind the last, in any order: whatever was read before must not show. */
+function assertJumps(book: Book, reference: MapBook, places: number[]): void {
+  for (const side of SIDES) {
+    const wanted = reference.levels(side);
+    for (const place of places) {
+      const i = place % (wanted.length + 1);
+      const level = wanted[i] ?? [NaN, NaN];
+      const read = () =>
+        side === "bid" ? [book.bidPriceAt(i), book.bidQtyAt(i)] : [book.askPriceAt(i), book.askQtyAt(i)];
+      assert.deepEqual(read(), level, `${side} level ${i}`);
+    }
+  }
+}
+
+Deno.test("Book finds the level at any place, in any order, while it changes", () => {
+  const tick = fc.constantFrom(1, 7, 100);
+  const place = fc.integer({ min: 0, max: 2000 });
+  fc.assert(
+    fc.property(fc.gen(), tick, fc.array(place, { minLength: 20, maxLength: 20 }), (gen, tick, places) => {
+      const book = Book.create({ levels: 1024 });
+      const reference = new MapBook(1024);
+      const change = (side: Side, price: number, qty: number) => {
+        book.apply(side, price, qty);
+        reference.apply(side, price, qty);
+      };
+      for (let i = 1; i <= 300; i++) {
+        change("bid", 300_000 - gen(fc.integer, { min: 0, max: 2000 }) * tick, i);
+        change("ask", 300_001 + i * 3 * tick, i);
+      }
+      for (let i = 0; i < 5; i++) {
+        assertJumps(book, reference, places);
+        change("bid", 300_000 - i * 49_000, 5);
+        change("bid", 300_000 + i * tick, i % 2);
+        change("ask", 250_000 - i * 5, 1);
+      }
+      assertScaled(book, reference);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("Book.applyAll() does what apply() does, many times", () => {
+  const records = Tape.generate({ levels: 200, records: 20_000 });
+  using tape = records;
+  const { priceScale, qtyScale } = tape.info;
+  const [one, all] = [Book.create({ priceScale, qtyScale }), Book.create({ priceScale, qtyScale })];
+  const updates = tape.read();
+  for (let i = 0, inSnapshot = false; i < updates.length; i += 3) {
+    const flags = updates[i + 2]!;
+    const snapshot = (flags & FLAG.SNAPSHOT) !== 0;
+    if (snapshot && !inSnapshot) one.clear();
+    inSnapshot = snapshot;
+    one.apply(flags & FLAG.BID ? "bid" : "ask", updates[i]!, updates[i + 1]!);
+  }
+  const half = 3 * 7777;
+  assert.equal(all.applyAll(updates.subarray(0, half)), half / 3);
+  assert.equal(all.applyAll(updates.subarray(half)), tape.info.records - half / 3);
+  assertSides(sidesOf(all), sidesOf(one));
+  assert.deepEqual({ ...all.counters, clears: 0 }, { ...one.counters, clears: 0 });
+  assert.equal(all.applyAll(new Float64Array([1, 1, 0, 0.5, 1, 0, 1, 1, NaN])), 1);
+  assert.equal(all.counters.refused, 2);
+  assert.throws(() => all.applyAll(new Float64Array(4)), {
+    name: "TypeError",
+    message: "Cannot apply 4 numbers: an update is three, price, quantity, flags",
+  });
+  assert.throws(() => new Book(all.memory).applyAll(updates), { message: /an engine writes it/ });
+});
+
 const exact = (value: number, least: number) => Number.isInteger(value) && value >= least && value <= 2 ** 53;
 
 Deno.test("Book.apply() refuses numbers off the scale and leaves the book as it was", () => {
@@ -197,7 +266,7 @@ Deno.test("Book.apply() refuses numbers off the scale and leaves the book as it 
         return true;
       });
       assert.equal(book.counters.refused, 1);
-      book.memory.f64[12] = 0; // that counter is all that changed
+      book.memory.f64[BOOK.refused / 8] = 0; // that counter is all that changed
       assert.deepEqual(book.memory.u8.slice(), before);
     }),
     { numRuns: 500 },

@@ -61,7 +61,7 @@ static void the_hook_counts(void)
 /* Loss, repeats, time-outs, restarts, overflow and bad records included: the rare paths obey as well. */
 static void feed_book_and_histogram_never_allocate(void)
 {
-	static _Alignas(64) char memory[sizeof(struct hp_book) + 4 * CAPACITY * sizeof(double)];
+	static _Alignas(64) char memory[sizeof(struct hp_book) + CAPACITY * 97];
 	static struct hp_feed_stats stats;
 	static struct hp_histogram histogram;
 	static struct sequencer feed;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "book/book.h"
+#include "book_levels.h"
 #include "check.h"
 #include "feed/lll.h"
 #include "lab/random.h"
@@ -51,13 +52,11 @@ static void check_update(struct target *target, int kind, const struct sequenced
 	book_apply(target->book, (double)update->seq, update->flags, update->price, update->qty);
 }
 
-static void check_side(const double *price, const double *qty, uint32_t head, uint32_t count, int bid)
+static void check_side(struct hp_book *book, int bid)
 {
-	CHECK(head + count <= CAPACITY);
-	for (uint32_t i = head; i < head + count; i++) {
-		CHECK(qty[i] > 0);
-		CHECK(i == head || (bid ? price[i] < price[i - 1] : price[i] > price[i - 1]));
-	}
+	static double price[CAPACITY], qty[CAPACITY];
+
+	book_levels(book, bid, price, qty);
 }
 
 /* One datagram: at most its own records, what waited, and a gap before each record. */
@@ -79,13 +78,13 @@ static void check_step(struct target *target, const uint8_t *data, uint32_t leng
 	CHECK_EQ(stats->delivered, target->delivered);
 	CHECK_EQ(stats->lost, target->lost);
 	CHECK(stats->example_len <= sizeof(stats->example));
-	check_side(book_bid_price(book), book_bid_qty(book), book->bid_head, book->bid_count, 1);
-	check_side(book_ask_price(book), book_ask_qty(book), book->ask_head, book->ask_count, 0);
+	check_side(book, 1);
+	check_side(book, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static _Alignas(8) char memory[sizeof(struct hp_book) + 4 * CAPACITY * sizeof(double)];
+	static _Alignas(8) char memory[sizeof(struct hp_book) + CAPACITY * 97];
 	static struct target target;
 	uint64_t now = 1;
 
