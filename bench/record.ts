@@ -2,7 +2,7 @@
 import { Engine, Tape } from "hotpath";
 import { encodeRecords } from "../tests/wire.ts";
 import { writeCapture } from "../tests/rx/capture.ts";
-import { compete } from "./rounds.ts";
+import { compete, say } from "./rounds.ts";
 
 const TO = "239.255.0.1:12345";
 const PACK = 5;
@@ -46,7 +46,7 @@ export async function bench(): Promise<void> {
       { name: "feed and book", round: play(false) },
       { name: "feed and book, recorded", round: play(true) },
     ]);
-    console.log(`${lost} datagrams were not recorded for want of room`);
+    say(`${lost} datagrams were not recorded for want of room`);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

@@ -1,6 +1,6 @@
 /** What a description costs beside a decoder written in C: ITCH 5.0 by both, in turns. @module */
 import { feeds } from "hotpath";
-import { drawTable } from "../lib/measure/print.ts";
+import { report, say } from "./rounds.ts";
 
 const SHARED = Deno.env.get("HOTPATH_SHARED") ?? new URL("../../shared", import.meta.url).pathname;
 const FILE = `${SHARED}/data/itch/aapl_20120621_0930-1030.itch50.gz`;
@@ -18,7 +18,7 @@ export async function bench(): Promise<void> {
   try {
     await Deno.stat(FILE);
   } catch {
-    return console.log(`not measured: ${FILE} is absent (HOTPATH_SHARED names another folder)`);
+    return say(`not measured: ${FILE} is absent (HOTPATH_SHARED names another folder)`);
   }
   await output("make", ["-s", "-C", NATIVE, "build/bench/schema_bench"]);
   const table = await Deno.makeTempFile({ prefix: "hotpath-table-" });
@@ -26,8 +26,11 @@ export async function bench(): Promise<void> {
     await Deno.writeFile(table, feeds.itch50!.table!);
     const lines = (await output(`${NATIVE}build/bench/schema_bench`, [table, FILE])).split("\n");
     const names: Record<string, string> = { itch50: "written in C", schema: "by its description" };
-    const rows = lines.map((line) => line.split(" ")).map(([name, ...ns]) => [names[name!]!, ...ns]);
-    console.log(drawTable(["ITCH 5.0, ns a message", "median", "least", "largest"], rows));
+    const contestants = lines.map((line) => line.split(" ")).map(([name, ...ns]) => {
+      const [median, least, largest] = ns.map(Number);
+      return { name: names[name!]!, median: median!, least: least!, largest: largest! };
+    });
+    report({ unit: "ITCH 5.0, ns a message", contestants });
   } finally {
     await Deno.remove(table);
   }

@@ -1,6 +1,6 @@
 /** How an order leaves best: send(2) or an io_uring submission, on the same session, in turn. @module */
 import { formatNs, Histogram, Lab, type OrderVia, pin, Tape, thresholdFor } from "hotpath";
-import { compete } from "./rounds.ts";
+import { compete, say } from "./rounds.ts";
 
 const DATAGRAMS = 6000;
 
@@ -26,6 +26,6 @@ export async function bench(): Promise<void> {
   ]);
   for (const via of ["send", "uring"] as const) {
     const { p50, p99 } = Histogram.merge(all[via]).percentiles;
-    console.log(`${via}: tick to order, at the exchange: p50 ${formatNs(p50)}, p99 ${formatNs(p99)}`);
+    say(`${via}: tick to order, at the exchange: p50 ${formatNs(p50)}, p99 ${formatNs(p99)}`);
   }
 }
