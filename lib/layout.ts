@@ -512,7 +512,7 @@ export const KIND = {
 export const FLAG = { BID: 1, SNAPSHOT: 2, LAST: 4, MORE: 8, BOOK_SHIFT: 8 } as const;
 
 /** `enum hp_book_flags`. */
-export const BOOK_FLAG = { STALE: 1, CROSSED: 2, NO_BID: 4, NO_ASK: 8 } as const;
+export const BOOK_FLAG = { STALE: 1, CROSSED: 2, NO_BID: 4, NO_ASK: 8, OPEN: 16 } as const;
 
 /** `enum hp_rx_flags`. */
 export const RX_FLAG = { STAMPS: 1, COPY: 2, ZERO_COPY: 4, V3: 8, SQPOLL: 16 } as const;

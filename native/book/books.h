@@ -21,7 +21,7 @@
 int32_t books_apply(struct hp_books *books, const struct hp_message *message);
 /*
  * Fetches what books_apply() will touch, for a message that comes some messages later, in three looks, each
- * of which reads what the one before has fetched: far (12), near (8), next (4). A look too few or at a
+ * of which reads what the one before has fetched: far (12), near (6), next (3). A look too few or at a
  * message that never comes costs time only.
  */
 void books_fetch_far(const struct hp_books *books, const struct hp_message *message);

@@ -11,14 +11,16 @@
 #include "book/books.h"
 
 #define BOOKS_INLINE static inline __attribute__((always_inline))
+#define BOOKS_APART  __attribute__((noinline))
 #define BOOKS_RARE   __attribute__((noinline, cold))
 
 #define BID 0 /* indexes of a symbol's sides */
 #define ASK 1
 
 #define WATCHED	     0x80000000u /* hp_book_level.owner */
-#define ROOM_LEAST   8u		 /* rungs: the smallest block */
-#define ROOM_CLASSES 26		 /* blocks of 8 << class rungs */
+#define NEAR	     16u	 /* rungs at the best end that are looked at at once */
+#define ROOM_LEAST   (2 * NEAR)	 /* rungs: the smallest block */
+#define ROOM_CLASSES 24		 /* blocks of ROOM_LEAST << class rungs */
 
 /* hp_symbol, its sides as arrays. */
 struct symbol {
@@ -42,22 +44,25 @@ _Static_assert(offsetof(struct symbol, levels) == offsetof(struct hp_symbol, bid
 _Static_assert(offsetof(struct symbol, side) == offsetof(struct hp_symbol, bid_end), "struct symbol");
 _Static_assert(offsetof(struct symbol, trades) == offsetof(struct hp_symbol, trades), "struct symbol");
 
+#define NO_SIDE ((struct side){NEAR, 0, NEAR}) /* without a block: full, and empty */
+
 /* What the memory begins with. */
 struct books {
 	struct hp_books head;
 	struct hp_book_order *orders __attribute__((aligned(64)));
 	struct hp_book_level *levels;
-	struct hp_book_rung *rungs;
+	double *keys;	 /* of rungs */
+	uint32_t *rungs; /* levels */
 	struct symbol *symbols;
 	uint32_t *slots;		 /* reference -> order */
 	uint64_t mix;			 /* of references; odd, another one each time */
 	uint32_t shift;			 /* 64 - log2(lines of slots) */
 	uint32_t free_order, free_level; /* by chain and head */
-	uint32_t pad;
+	uint32_t wide;			 /* 1: the processor has what books_wide.c is compiled for */
 	struct hp_trade *trades __attribute__((aligned(64)));
 	struct hp_watch *watches;
-	uint8_t *block_class; /* of each 8 rungs: class + 1 where a free block begins */
-	uint32_t blocks;      /* of 8 rungs */
+	uint8_t *block_class; /* of each ROOM_LEAST rungs: class + 1 where a free block begins */
+	uint32_t blocks;      /* of ROOM_LEAST rungs */
 	uint32_t free_block[ROOM_CLASSES];
 	uint32_t watched[HP_WATCHES]; /* levels, as in the watches */
 };
@@ -91,9 +96,38 @@ BOOKS_INLINE void symbol_end(struct symbol *symbol)
 	__atomic_store_n(&symbol->version, symbol->version + 1, __ATOMIC_RELEASE);
 }
 
+/* A choice without a branch: the compiler must not know that `mask` is all ones or 0, or it makes one. */
+BOOKS_INLINE uint64_t mask_of(uint32_t flag)
+{
+	uint64_t mask = -(uint64_t)flag;
+
+	__asm__("" : "+r"(mask));
+	return mask;
+}
+
+BOOKS_INLINE uint32_t choose(uint64_t mask, uint32_t yes, uint32_t no)
+{
+	return no ^ ((yes ^ no) & (uint32_t)mask);
+}
+
+#define EXACT_MAX (1ull << 53) /* integers up to here are exact in a double */
+
+BOOKS_INLINE int in_range(int64_t value)
+{
+	return (uint64_t)value - 1 < EXACT_MAX;
+}
+
+/* books_messages.h, as books_plain.c and books_wide.c compile it: books_apply(). */
+int32_t apply_plain(struct books *books, const struct hp_message *message);
+int32_t apply_wide(struct books *books, const struct hp_message *message);
+/* Has this processor what apply_wide() needs? */
+uint32_t apply_wide_runs(void);
+/* books.c: messages that leave levels alone. */
+int32_t apply_note(struct books *books, const struct hp_message *message);
+
 /* books_room.c: blocks of rungs. */
 
-/* The first rung of a free block of 8 << class, or 0: there is none. */
+/* The first rung of a free block of ROOM_LEAST << class, or 0: there is none. */
 uint32_t room_take(struct books *books, uint32_t class);
 void room_give(struct books *books, uint32_t rung, uint32_t class);
 /* All of the rungs are free. */
@@ -101,6 +135,8 @@ void room_init(struct books *books);
 
 /* books_side.c: what is rare about a side. */
 
+/* The last rung whose key is at most `key`: that of its level, or the one it has to follow. */
+uint32_t side_find(const struct books *books, const struct side *side, uint32_t levels, double key);
 /* Makes a hole of one rung before `at`, in a larger block if need be, and returns where it is; 0 = no room.
  */
 uint32_t side_make_hole(struct books *books, struct side *side, uint32_t levels, uint32_t at);

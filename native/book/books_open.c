@@ -23,8 +23,8 @@
 /* Where each table lies, in bytes from the start. */
 struct plan {
 	uint32_t symbols, orders, levels, trades, slots, blocks;
-	uint64_t symbols_at, orders_at, levels_at, rungs_at, trades_at, watches_at, slots_at, classes_at,
-		bytes;
+	uint64_t symbols_at, orders_at, levels_at, keys_at, rungs_at, trades_at, watches_at, slots_at,
+		classes_at, bytes;
 };
 
 static int is_count(double value, double least, double most)
@@ -84,7 +84,8 @@ static void make_plan(struct plan *plan, const struct hp_books_options *options)
 	plan->trades_at = place(plan, plan->trades, sizeof(struct hp_trade));
 	plan->orders_at = place(plan, plan->orders + 1ull, sizeof(struct hp_book_order));
 	plan->levels_at = place(plan, plan->levels + 1ull, sizeof(struct hp_book_level));
-	plan->rungs_at = place(plan, (uint64_t)plan->blocks * ROOM_LEAST, sizeof(struct hp_book_rung));
+	plan->keys_at = place(plan, (uint64_t)plan->blocks * ROOM_LEAST, sizeof(double));
+	plan->rungs_at = place(plan, (uint64_t)plan->blocks * ROOM_LEAST, sizeof(uint32_t));
 	plan->slots_at = place(plan, plan->slots, sizeof(uint32_t));
 	plan->classes_at = place(plan, plan->blocks, 1);
 }
@@ -109,6 +110,7 @@ static void write_head(struct hp_books *head, const struct plan *plan, const str
 		.symbols_at = (double)plan->symbols_at,
 		.orders_at = (double)plan->orders_at,
 		.levels_at = (double)plan->levels_at,
+		.keys_at = (double)plan->keys_at,
 		.rungs_at = (double)plan->rungs_at,
 		.trades_at = (double)plan->trades_at,
 		.watches_at = (double)plan->watches_at,
@@ -124,7 +126,7 @@ static void fill_tables(struct books *books)
 {
 	for (uint32_t i = 0; i < books->head.symbols; i++) {
 		books->symbols[i].flags = HP_BOOK_NO_BID | HP_BOOK_NO_ASK;
-		books->symbols[i].side[BID] = books->symbols[i].side[ASK] = (struct side){1, 0, 1};
+		books->symbols[i].side[BID] = books->symbols[i].side[ASK] = NO_SIDE;
 	}
 	for (uint32_t i = books->head.orders; i; i--) {
 		books->orders[i].chain = books->free_order;
@@ -134,7 +136,8 @@ static void fill_tables(struct books *books)
 		books->levels[i].head = books->free_level;
 		books->free_level = i;
 	}
-	books->rungs[0].key = -INFINITY;
+	for (uint32_t i = 0; i < ROOM_LEAST; i++)
+		books->keys[i] = -INFINITY;
 	room_init(books);
 }
 
@@ -184,12 +187,14 @@ HP_API struct hp_books *hp_books_open(void *memory, double bytes, const struct h
 	books->trades = (struct hp_trade *)(start + plan.trades_at);
 	books->orders = (struct hp_book_order *)(start + plan.orders_at);
 	books->levels = (struct hp_book_level *)(start + plan.levels_at);
-	books->rungs = (struct hp_book_rung *)(start + plan.rungs_at);
+	books->keys = (double *)(start + plan.keys_at);
+	books->rungs = (uint32_t *)(start + plan.rungs_at);
 	books->slots = (uint32_t *)(start + plan.slots_at);
 	books->block_class = (uint8_t *)(start + plan.classes_at);
 	books->blocks = plan.blocks;
 	books->mix = secret(memory);
 	books->shift = 64 - (uint32_t)__builtin_ctz(plan.slots / 16);
+	books->wide = apply_wide_runs();
 	fill_tables(books);
 	return &books->head;
 }

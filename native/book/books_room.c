@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks of rungs, 8 << class of them each, by the buddy method: a block is halved until it is as small as is
- * wanted, and grows together again with its other half as soon as both are free, so that the room of sides
- * which were large in the morning serves others in the afternoon. A free block keeps its neighbours in the
- * list of its class in its own first rung. Off the hot path: a side asks once it has doubled.
+ * Blocks of rungs, ROOM_LEAST << class of them each, by the buddy method: a block is halved until it is as
+ * small as is wanted, and grows together again with its other half as soon as both are free, so that the room
+ * of sides which were large in the morning serves others in the afternoon. A free block keeps its neighbours
+ * in the list of its class in its own first key. Off the hot path: a side asks once it has doubled.
  */
 #include <string.h>
 
 #include "book/books_memory.h"
 
-/* What the first rung of a free block holds. */
+/* What the first key of a free block holds. */
 struct free_block {
 	uint32_t next, prev; /* blocks' first rungs; 0 = none */
 };
@@ -18,13 +18,13 @@ static struct free_block get(const struct books *books, uint32_t rung)
 {
 	struct free_block block;
 
-	memcpy(&block, &books->rungs[rung], sizeof(block));
+	memcpy(&block, &books->keys[rung], sizeof(block));
 	return block;
 }
 
 static void set(struct books *books, uint32_t rung, struct free_block block)
 {
-	memcpy(&books->rungs[rung], &block, sizeof(block));
+	memcpy(&books->keys[rung], &block, sizeof(block));
 }
 
 static void push(struct books *books, uint32_t rung, uint32_t class)
@@ -86,7 +86,7 @@ void room_give(struct books *books, uint32_t rung, uint32_t class)
 	push(books, block * ROOM_LEAST, class);
 }
 
-/* The first 8 rungs belong to nobody: rung 0 is the best of every side that has no block. */
+/* The first rungs belong to nobody: they are the end of every side that has no block. */
 void room_init(struct books *books)
 {
 	for (uint32_t block = 1; block < books->blocks;) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is rare about a side: holes far from the best, and blocks that have become too small or too large. A
- * side floats in its block with room at both ends, and the shorter part moves: a side of thousands of levels
- * costs half of them at worst.
+ * What is rare about a side: levels far from the best, and blocks that have become too small or too large. A
+ * side floats in its block with room at both ends, and the shorter part moves: a change among thousands of
+ * levels moves half of them at worst. Below the worst level lie NEAR keys of -infinity and level 0, wherever
+ * the side goes (books_side.h).
  */
 #include <string.h>
 
@@ -13,14 +14,44 @@ static uint32_t class_of(uint32_t room)
 	return (uint32_t)__builtin_ctz(room / ROOM_LEAST);
 }
 
-/* Puts levels and the rung below them into the middle of a block: `first` is where they lie now. */
+/* By halves, without a branch on the data. */
+uint32_t side_find(const struct books *books, const struct side *side, uint32_t levels, double key)
+{
+	const double *keys = books->keys;
+	uint32_t first = side->end - levels;
+
+	while (levels) {
+		uint32_t half = (levels + 1) / 2;
+
+		first += keys[first + half - 1] <= key ? half : 0;
+		levels -= half;
+	}
+	return first - 1;
+}
+
+static void move(struct books *books, uint32_t to, uint32_t from, uint32_t count)
+{
+	memmove(books->keys + to, books->keys + from, count * sizeof(*books->keys));
+	memmove(books->rungs + to, books->rungs + from, count * sizeof(*books->rungs));
+}
+
+static void end_below(struct books *books, uint32_t first)
+{
+	for (uint32_t i = first - NEAR; i < first; i++) {
+		books->keys[i] = -INFINITY;
+		books->rungs[i] = 0;
+	}
+}
+
+/* Puts levels into the middle of a block: `first` is where they lie now. */
 static void settle(struct books *books, struct side *side, uint32_t first, uint32_t levels, uint32_t base,
 		   uint32_t room)
 {
-	uint32_t to = base + (room - levels - 1) / 2;
+	uint32_t to = base + NEAR + (room - NEAR - levels) / 2;
 
-	memmove(books->rungs + to, books->rungs + first, (levels + 1) * sizeof(*books->rungs));
-	*side = (struct side){to + levels + 1, base, room};
+	move(books, to, first, levels);
+	end_below(books, to);
+	*side = (struct side){to + levels, base, room};
 }
 
 /* A block of another size. 0, or -1: there is none. */
@@ -31,59 +62,59 @@ static int resize(struct books *books, struct side *side, uint32_t levels, uint3
 
 	if (!base)
 		return -1;
-	settle(books, side, old.end - levels - 1, levels, base, room);
+	settle(books, side, old.end - levels, levels, base, room);
 	if (old.base)
 		room_give(books, old.base, class_of(old.room));
 	return 0;
 }
 
-BOOKS_RARE uint32_t side_make_hole(struct books *books, struct side *side, uint32_t levels, uint32_t at)
+uint32_t side_make_hole(struct books *books, struct side *side, uint32_t levels, uint32_t at)
 {
-	struct hp_book_rung *rungs = books->rungs;
-	uint32_t deep = levels - (side->end - at), first, spare = side->room - levels - 1;
-	int up;
+	uint32_t better = side->end - at, worse = levels - better, spare = side->room - NEAR - levels;
+	uint32_t first;
+	int up = better <= worse;
 
-	if (spare < side->room / 8 || !side->base) {
-		if (resize(books, side, levels, side->base ? 2 * side->room : ROOM_LEAST) && !spare)
-			return 0;
-	}
-	first = side->end - levels - 1;
-	up = levels - deep <= deep;
-	if (up ? side->end == side->base + side->room : first == side->base) {
+	if (spare <= side->room / 8 &&
+	    resize(books, side, levels, side->base ? 2 * side->room : ROOM_LEAST) && !spare)
+		return 0;
+	first = side->end - levels;
+	if (up ? side->end == side->base + side->room : first == side->base + NEAR) {
 		settle(books, side, first, levels, side->base, side->room);
-		first = side->end - levels - 1;
-		if (first == side->base)
-			up = 1;
+		first = side->end - levels;
+		up |= first == side->base + NEAR;
 	}
-	at = first + 1 + deep;
+	at = first + worse;
 	if (up) {
-		memmove(rungs + at + 1, rungs + at, (side->end - at) * sizeof(*rungs));
+		move(books, at + 1, at, better);
 		side->end += 1;
 		return at;
 	}
-	memmove(rungs + first - 1, rungs + first, (deep + 1) * sizeof(*rungs));
+	move(books, first - 1, first, worse);
+	end_below(books, first - 1);
 	return at - 1;
 }
 
-BOOKS_RARE void side_close_hole(struct books *books, struct side *side, uint32_t levels, uint32_t at)
+void side_close_hole(struct books *books, struct side *side, uint32_t levels, uint32_t at)
 {
-	struct hp_book_rung *rungs = books->rungs;
-	uint32_t first = side->end - levels - 1;
+	uint32_t first = side->end - levels;
 
 	if (side->end - at <= at - first) {
-		memmove(rungs + at, rungs + at + 1, (side->end - at - 1) * sizeof(*rungs));
+		move(books, at, at + 1, side->end - at - 1);
 		side->end -= 1;
 	} else {
-		memmove(rungs + first + 1, rungs + first, (at - first) * sizeof(*rungs));
+		move(books, first + 1, first, at - first);
+		end_below(books, first + 1);
 	}
-	levels -= 1;
-	if (side->room > ROOM_LEAST && levels * 4 < side->room)
-		resize(books, side, levels, side->room / 2);
+}
+
+void side_shrink(struct books *books, struct side *side, uint32_t levels)
+{
+	resize(books, side, levels, side->room / 2);
 }
 
 void side_reset(struct books *books, struct side *side)
 {
 	if (side->base)
 		room_give(books, side->base, class_of(side->room));
-	*side = (struct side){1, 0, 1};
+	*side = NO_SIDE;
 }

@@ -23,7 +23,7 @@ HP_API int32_t hp_books_ahead(const struct hp_books *handle, struct hp_place *pl
 	if (!index)
 		return fail(ENOENT, "Cannot find order %llu: it is not in the book",
 			    (unsigned long long)place->order);
-	level = &books->levels[books->orders[index].level];
+	level = &books->levels[books->orders[index].level >> 1];
 	for (uint32_t i = books->orders[index].prev; i; i = books->orders[i].prev) {
 		qty += books->orders[i].qty;
 		orders++;
@@ -99,17 +99,15 @@ void watch_lost(struct books *books, uint32_t level)
 	}
 }
 
-/* Remembers the queue at `rung`, if that is of the price. */
-static void remember(struct books *books, uint32_t number, const struct hp_book_rung *rung, double key)
+/* Remembers the queue at `rung`. */
+static void remember(struct books *books, uint32_t number, uint32_t rung)
 {
 	struct hp_watch *watch = &books->watches[number];
-	struct hp_book_level *level = &books->levels[rung->level];
+	struct hp_book_level *level = &books->levels[books->rungs[rung]];
 
-	if (rung->key != key)
-		return;
 	level->owner |= WATCHED;
-	books->watched[number] = rung->level;
-	watch->level = rung->level;
+	books->watched[number] = books->rungs[rung];
+	watch->level = books->rungs[rung];
 	watch->last = level->tail;
 	watch->ahead_qty = (double)level->qty;
 	watch->ahead_orders = level->orders;
@@ -118,7 +116,7 @@ static void remember(struct books *books, uint32_t number, const struct hp_book_
 HP_API int32_t hp_books_watch(struct hp_books *handle, int32_t symbol, int32_t bid, double price, double qty)
 {
 	struct books *books = books_of(handle);
-	uint32_t number = 0, side = !bid;
+	uint32_t number = 0, side = !bid, at;
 	const struct symbol *of;
 	double key = side ? -price : price;
 
@@ -127,7 +125,7 @@ HP_API int32_t hp_books_watch(struct hp_books *handle, int32_t symbol, int32_t b
 	if (symbol < 0 || (uint32_t)symbol >= books->head.symbols)
 		return fail(ERANGE, "Cannot watch a queue of symbol %d: the books have room for %u", symbol,
 			    books->head.symbols);
-	if (!(price > 0) || !(qty >= 0))
+	if (!(price > 0 && price <= (double)EXACT_MAX && price == (double)(int64_t)price) || !(qty >= 0))
 		return fail(EINVAL,
 			    "Cannot watch price %.17g, quantity %.17g: both are scaled numbers, the price "
 			    "above 0",
@@ -139,7 +137,9 @@ HP_API int32_t hp_books_watch(struct hp_books *handle, int32_t symbol, int32_t b
 	of = &books->symbols[symbol];
 	books->watches[number] = (struct hp_watch){
 		.state = HP_WATCH_LIVE, .symbol = (uint32_t)symbol, .bid = !side, .price = price, .qty = qty};
-	remember(books, number, &books->rungs[side_find(books, &of->side[side], of->levels[side], key)], key);
+	at = side_find(books, &of->side[side], of->levels[side], key);
+	if (books->keys[at] == key)
+		remember(books, number, at);
 	books->head.watches += 1;
 	return (int32_t)number;
 }

@@ -52,7 +52,7 @@ static void empty_symbol(struct books *books, struct symbol *symbol)
 	symbol_begin(symbol);
 	for (uint32_t side = BID; side <= ASK; side++) {
 		for (uint32_t i = 1; i <= symbol->levels[side]; i++)
-			empty_level(books, books->rungs[symbol->side[side].end - i].level);
+			empty_level(books, books->rungs[symbol->side[side].end - i]);
 		side_reset(books, &symbol->side[side]);
 		symbol->levels[side] = 0;
 		symbol->best[side].price = symbol->best[side].qty = 0;
@@ -109,9 +109,8 @@ HP_API double hp_books_checksum(const struct hp_books *handle)
 		sum = stir(sum, i);
 		for (uint32_t side = BID; side <= ASK; side++)
 			for (uint32_t k = 1; k <= symbol->levels[side]; k++)
-				sum = stir_level(
-					books, sum,
-					&books->levels[books->rungs[symbol->side[side].end - k].level]);
+				sum = stir_level(books, sum,
+						 &books->levels[books->rungs[symbol->side[side].end - k]]);
 	}
 	return (double)(sum >> 12);
 }

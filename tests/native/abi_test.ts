@@ -194,6 +194,7 @@ Deno.test("layout.ts enums are the header's", () => {
   agreesWithEnum("hp_tx_flags", prefixed("HP_TX_", layout.TX_FLAG));
   agreesWithEnum("hp_pattern", prefixed("HP_PATTERN_", layout.PATTERN));
   agreesWithEnum("hp_request_kind", prefixed("HP_REQUEST_", layout.REQUEST_KIND));
+  agreesWithEnum("hp_watch_state", prefixed("HP_WATCH_", layout.WATCH_STATE));
   agreesWithEnum("hp_message_flags", prefixed("HP_MESSAGE_", layout.MESSAGE_FLAG));
   agreesWithEnum("hp_schema_check", prefixed("HP_SCHEMA_", layout.SCHEMA_CHECK));
 });
@@ -206,6 +207,7 @@ Deno.test("layout.ts constants are the header's", () => {
     HP_SCHEMA_MAGIC: layout.SCHEMA_MAGIC,
     HP_SCHEMA_NONE: layout.SCHEMA_NONE,
     ...prefixed("HP_SCHEMA_", upper(layout.SCHEMA_ROOM)),
+    HP_TRADE_BROKEN: layout.TRADE_BROKEN,
   });
 });
 

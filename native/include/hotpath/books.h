@@ -5,9 +5,11 @@
  *
  * The memory begins with struct hp_books, which says where the tables lie. From a symbol to what it holds:
  *
- *   hp_symbol.bid_end  ->  rungs, best at bid_end - 1, worse ones below it, bid_levels of them
- *   hp_book_rung.level ->  a level: quantity, orders, the first and last of its queue
+ *   hp_symbol.bid_end  ->  rungs, the best at bid_end - 1, worse ones below it, bid_levels of them
+ *   a rung             ->  its key (a double at keys_at) and its level (uint32_t at rungs_at)
  *   hp_book_level.head ->  an order, and by `next` those behind it
+ *
+ * A key is the price; of an ask its negative, so that the best is the largest on both sides.
  *
  * Index 0 of levels and orders means none. How it is kept, and why so: native/book/books.c.
  */
@@ -62,17 +64,9 @@ _Static_assert(offsetof(struct hp_symbol, orders) == 64, "hp_symbol.orders");
 _Static_assert(offsetof(struct hp_symbol, bid_end) == 88, "hp_symbol.bid_end");
 _Static_assert(offsetof(struct hp_symbol, trades) == 128, "hp_symbol.trades");
 
-/* A place in a side's sorted array. */
-struct hp_book_rung {
-	double key;	/* the price; of an ask its negative, so that the best is the largest on both sides */
-	uint32_t level; /* where the rest is */
-	uint32_t reserved;
-};
-_Static_assert(sizeof(struct hp_book_rung) == 16, "hp_book_rung");
-
 /* A price level. */
 struct hp_book_level {
-	double key;   /* as in its rung */
+	double key;   /* its price; an ask's negative */
 	uint64_t qty; /* of all its orders */
 	uint32_t orders;
 	uint32_t head, tail; /* orders: first and last in priority; 0 in an L2 book */
@@ -82,9 +76,9 @@ _Static_assert(sizeof(struct hp_book_level) == 32, "hp_book_level");
 
 /* A live order. */
 struct hp_book_order {
-	uint64_t reference; /* the exchange's */
-	uint64_t qty;	    /* what is left of it */
-	uint32_t level;
+	uint64_t reference;  /* the exchange's */
+	uint64_t qty;	     /* what is left of it */
+	uint32_t level;	     /* << 1, + 1: an ask */
 	uint32_t prev, next; /* in the level's queue; 0 = none */
 	uint32_t chain;	     /* the writer's */
 };
@@ -140,16 +134,16 @@ _Static_assert(sizeof(struct hp_place) == 64, "hp_place");
 struct hp_books {
 	double bytes; /* used of the memory */
 	double price_scale, qty_scale;
-	double symbols_at, orders_at, levels_at, rungs_at, trades_at, watches_at;
+	double symbols_at, orders_at, levels_at, keys_at, rungs_at, trades_at, watches_at;
 	double printed;	       /* trades printed; the newest is at (printed - 1) % trades */
 	double unknown_levels; /* removals of a level that was not there: normal in L2 feeds */
 	uint32_t symbols, orders, levels, trades;      /* room for */
 	uint32_t live_orders, live_levels, live_rungs; /* in use; rungs with the room of their blocks */
 	uint32_t watches;			       /* in use */
-	double reserved[9];
+	double reserved[8];
 };
 _Static_assert(sizeof(struct hp_books) == 192, "hp_books");
-_Static_assert(offsetof(struct hp_books, symbols) == 88, "hp_books.symbols");
+_Static_assert(offsetof(struct hp_books, symbols) == 96, "hp_books.symbols");
 
 /* ---- functions ------------------------------------------------------------------------------ */
 
