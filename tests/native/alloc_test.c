@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "book/book.h"
+#include "book/books.h"
 #include "check.h"
 #include "feed/lll.h"
 #include "feed/recovery.h"
@@ -179,6 +180,44 @@ static void stream_never_allocates(void)
 	feed->ops->close(feed);
 }
 
+/* Any message, faults and growing sides included, and full books. */
+static void books_never_allocate(void)
+{
+	static _Alignas(64) char memory[1 << 20];
+	const struct hp_books_options options = {.symbols = 4, .orders = 1000, .levels = 900};
+	struct hp_books *books = hp_books_open(memory, sizeof(memory), &options);
+	struct random random = {6};
+	size_t allocated = allocations, freed = frees;
+	int faults[HP_FAULTS] = {0};
+
+	CHECK(books);
+	for (int i = 0; i < UPDATES; i++) {
+		struct hp_message message = {
+			.kind = (uint8_t)(random_below(&random, 3) ? HP_MESSAGE_ADD
+								   : random_below(&random, HP_MESSAGE_KINDS)),
+			.flags = (uint8_t)random_below(&random, 2),
+			.symbol = (uint32_t)random_below(&random, 5),
+			.price = (int64_t)random_below(&random, 3000),
+			.qty = (int64_t)random_below(&random, 50),
+			.order = random_below(&random, 4000),
+			.other = random_below(&random, 4000),
+		};
+
+		if (message.kind == HP_MESSAGE_CLEAR && random_below(&random, 100))
+			continue;
+		books_fetch_far(books, &message);
+		books_fetch_near(books, &message);
+		books_fetch_next(books, &message);
+		faults[-books_apply(books, &message)]++;
+		if (!random_below(&random, 100))
+			hp_books_watch(books, 0, 1, 1 + (double)random_below(&random, 3000), 1);
+	}
+	CHECK_EQ(allocations - allocated, 0);
+	CHECK_EQ(frees - freed, 0);
+	CHECK(faults[HP_FAULT_UNKNOWN_ORDER] > 100 && faults[HP_FAULT_DUPLICATE_ORDER] > 100);
+	CHECK(faults[HP_FAULT_NO_ROOM] > 100 && faults[HP_FAULT_EXCESS] > 100);
+}
+
 int main(void)
 {
 	if (!__sanitizer_install_malloc_and_free_hooks(count_malloc, count_free))
@@ -186,6 +225,7 @@ int main(void)
 	RUN(the_hook_counts);
 	RUN(feed_book_and_histogram_never_allocate);
 	RUN(stream_never_allocates);
+	RUN(books_never_allocate);
 	return 0;
 }
 
