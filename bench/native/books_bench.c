@@ -8,7 +8,7 @@
  *   make -C native build/bench/books_bench && native/build/bench/books_bench [ROUNDS]
  *
  * Each row is filled to its number of live orders first, which is not timed. `plain` is what processors
- * without AVX-512 run; `no look-ahead` the same messages without books_fetch_*(). Medians of the rounds, and
+ * without AVX-512 run; `no look-ahead` the same messages without books_fetch(). Medians of the rounds, and
  * the least.
  */
 #include <stdio.h>
@@ -22,10 +22,6 @@
 #define MESSAGES       1000000u
 #define DEFAULT_ROUNDS 5
 #define MOST_ROUNDS    99
-
-#define FAR    12u /* messages ahead */
-#define NEXT   3u
-#define NEARER 6u
 
 struct live {
 	uint64_t reference;
@@ -115,15 +111,13 @@ static double play(struct hp_books *books, const struct hp_message *messages, in
 {
 	uint64_t start = clock_ticks(), faults = 0;
 
-	for (uint32_t i = 0; i < MESSAGES - FAR; i++) {
-		if (ahead) {
-			books_fetch_far(books, &messages[i + FAR]);
-			books_fetch_near(books, &messages[i + NEARER]);
-			books_fetch_next(books, &messages[i + NEXT]);
-		}
+	for (uint32_t i = 0; i < MESSAGES - BOOKS_FAR; i++) {
+		if (ahead)
+			books_fetch(books, &messages[i + BOOKS_FAR], &messages[i + BOOKS_NEAR],
+				    &messages[i + BOOKS_NEXT]);
 		faults += books_apply(books, &messages[i]) != 0;
 	}
-	for (uint32_t i = MESSAGES - FAR; i < MESSAGES; i++)
+	for (uint32_t i = MESSAGES - BOOKS_FAR; i < MESSAGES; i++)
 		faults += books_apply(books, &messages[i]) != 0;
 	if (faults) {
 		fprintf(stderr, "%llu messages were refused: this measures nothing\n",

@@ -12,7 +12,7 @@
  *   - what is freed last is used first, so that a new order or level is in the cache already;
  *   - what a message will touch is fetched while others before it are worked on. An order's place is found in
  *     three steps, each of which needs the one before: slot, order, level and rungs. Hence three looks ahead
- *     (books_fetch_far(), _near(), _next()) at different distances;
+ *     (books_fetch()) at different distances;
  *   - adds and deletes have no branch that depends on the book (books_order.h), and a side's best rungs are
  * looked at and moved all at once (books_side.h).
  *
@@ -77,9 +77,8 @@ int32_t books_apply(struct hp_books *handle, const struct hp_message *message)
  * The looks ahead ask nothing of the message: which kinds come next is what no branch predictor knows. Of an
  * order that is not there yet the slot is empty, and order 0 and level 0 are always in the cache.
  */
-void books_fetch_far(const struct hp_books *handle, const struct hp_message *message)
+BOOKS_INLINE void look_far(const struct books *books, const struct hp_message *message)
 {
-	const struct books *books = (const struct books *)handle;
 	const struct symbol *symbol = &books->symbols[message->symbol];
 
 	__builtin_prefetch(books_slot(books, message->order), 1);
@@ -87,17 +86,14 @@ void books_fetch_far(const struct hp_books *handle, const struct hp_message *mes
 	__builtin_prefetch(&symbol->orders, 1);
 }
 
-void books_fetch_near(const struct hp_books *handle, const struct hp_message *message)
+BOOKS_INLINE void look_near(const struct books *books, const struct hp_message *message)
 {
-	const struct books *books = (const struct books *)handle;
-
 	__builtin_prefetch(&books->orders[*books_slot(books, message->order)], 1);
 }
 
 /* An order knows its side, an add says it: whichever it is, it is a number and no branch. */
-void books_fetch_next(const struct hp_books *handle, const struct hp_message *message)
+BOOKS_INLINE void look_next(const struct books *books, const struct hp_message *message)
 {
-	const struct books *books = (const struct books *)handle;
 	uint32_t order = *books_slot(books, message->order), place = books->orders[order].level, side, end;
 
 	__builtin_prefetch(&books->levels[place >> 1], 1);
@@ -108,4 +104,29 @@ void books_fetch_next(const struct hp_books *handle, const struct hp_message *me
 	__builtin_prefetch(&books->keys[end - NEAR], 1);
 	__builtin_prefetch(&books->keys[end - NEAR / 2], 1);
 	__builtin_prefetch(&books->rungs[end - 1], 1);
+}
+
+void books_fetch(const struct hp_books *handle, const struct hp_message *far, const struct hp_message *near,
+		 const struct hp_message *next)
+{
+	const struct books *books = (const struct books *)handle;
+
+	look_far(books, far);
+	look_near(books, near);
+	look_next(books, next);
+}
+
+void books_fetch_far(const struct hp_books *books, const struct hp_message *message)
+{
+	look_far((const struct books *)books, message);
+}
+
+void books_fetch_near(const struct hp_books *books, const struct hp_message *message)
+{
+	look_near((const struct books *)books, message);
+}
+
+void books_fetch_next(const struct hp_books *books, const struct hp_message *message)
+{
+	look_next((const struct books *)books, message);
 }

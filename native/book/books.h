@@ -20,10 +20,16 @@
  */
 int32_t books_apply(struct hp_books *books, const struct hp_message *message);
 /*
- * Fetches what books_apply() will touch, for a message that comes some messages later, in three looks, each
- * of which reads what the one before has fetched: far (12), near (6), next (3). A look too few or at a
- * message that never comes costs time only.
+ * Fetches what books_apply() will touch, for messages that come later, in three looks, each of which reads
+ * what the one before has fetched. A look too few or at a message that never comes costs time only. All three
+ * at once, at messages BOOKS_FAR, BOOKS_NEAR and BOOKS_NEXT after the one that is due, or one by one.
  */
+#define BOOKS_FAR  12u
+#define BOOKS_NEAR 6u
+#define BOOKS_NEXT 3u
+
+void books_fetch(const struct hp_books *books, const struct hp_message *far, const struct hp_message *near,
+		 const struct hp_message *next);
 void books_fetch_far(const struct hp_books *books, const struct hp_message *message);
 void books_fetch_near(const struct hp_books *books, const struct hp_message *message);
 void books_fetch_next(const struct hp_books *books, const struct hp_message *message);

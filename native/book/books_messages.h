@@ -8,7 +8,13 @@
 /* The key of a price: negative on the ask side, without asking which it is. */
 BOOKS_INLINE double key_of(int64_t price, uint32_t side)
 {
-	return (double)(price * (1 - 2 * (int64_t)side));
+	double key = (double)price;
+	uint64_t bits;
+
+	__builtin_memcpy(&bits, &key, sizeof(bits));
+	bits ^= (uint64_t)side << 63;
+	__builtin_memcpy(&key, &bits, sizeof(key));
+	return key;
 }
 
 /*
@@ -269,11 +275,11 @@ BOOKS_APART static int32_t apply_quote(struct books *books, const struct hp_mess
 /* Kinds that change levels or orders here, the others by books.c. */
 int32_t BOOKS_APPLY(struct books *books, const struct hp_message *message)
 {
-	switch (message->kind) {
-	case HP_MESSAGE_ADD:
+	if (message->kind == HP_MESSAGE_ADD)
 		return apply_add(books, message);
-	case HP_MESSAGE_DELETE:
+	if (message->kind == HP_MESSAGE_DELETE)
 		return apply_delete(books, message);
+	switch (message->kind) {
 	case HP_MESSAGE_EXECUTE:
 	case HP_MESSAGE_EXECUTE_AT:
 	case HP_MESSAGE_REDUCE:
