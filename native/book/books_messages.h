@@ -194,7 +194,7 @@ BOOKS_INLINE int32_t set_level(struct books *books, struct symbol *symbol, uint3
 		symbol->levels[side] += made - gone;
 		books->head.live_levels += made - gone;
 		if (gone) {
-			level->head = books->free_level;
+			*level = (struct hp_book_level){.head = books->free_level};
 			books->free_level = index;
 			return 0;
 		}

@@ -90,7 +90,8 @@ BOOKS_APART static uint32_t level_make(struct books *books, struct symbol *symbo
 	return index;
 }
 
-/* Gives a level back, and its rung at `at`. Anywhere in a side. */
+/* Gives a level back, and its rung at `at`. Anywhere in a side. A free level is 0 but for its key, owner and
+ * head: order_append() relies on it. */
 BOOKS_APART static void level_free(struct books *books, struct symbol *symbol, uint32_t side, uint32_t index,
 				   uint32_t at)
 {
@@ -98,7 +99,7 @@ BOOKS_APART static void level_free(struct books *books, struct symbol *symbol, u
 	uint32_t levels = symbol->levels[side]--;
 
 	side_close_hole(books, of, levels, at);
-	books->levels[index].head = books->free_level;
+	books->levels[index] = (struct hp_book_level){.head = books->free_level};
 	books->free_level = index;
 	books->head.live_levels -= 1;
 	if (of->room > ROOM_LEAST && levels * 4 < of->room)
@@ -190,10 +191,7 @@ BOOKS_INLINE int32_t order_append(struct books *books, struct symbol *symbol, ui
 	books->head.live_levels += made;
 	books->free_level = choose(fresh_only, level->head, fresh);
 	level->key = key;
-	level->qty &= ~fresh_only;
-	level->orders &= ~(uint32_t)fresh_only;
-	level->tail &= ~(uint32_t)fresh_only;
-	level->owner = choose(fresh_only, owner_of(books, symbol, side), level->owner);
+	level->owner = owner_of(books, symbol, side) | (level->owner & WATCHED);
 	symbol->orders += 1;
 	order_queue(books, new, index, level_index, side);
 	*best = choose(mask_of(near.depth == 0), level_index, SAME);

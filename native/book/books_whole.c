@@ -43,7 +43,7 @@ static void empty_level(struct books *books, uint32_t index)
 	}
 	books->head.live_orders -= level->orders;
 	books->head.live_levels -= 1;
-	level->head = books->free_level;
+	*level = (struct hp_book_level){.head = books->free_level};
 	books->free_level = index;
 }
 
