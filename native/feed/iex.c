@@ -43,7 +43,7 @@ struct iex_type {
 	uint8_t protocol; /* enum iex_protocol: who has it */
 };
 
-static const uint8_t counted[RUN_COUNTERS] = "?SDHIOPE85TXBAQ";
+static const uint8_t counted[RUN_COUNTERS] = "\0SDHIOPE85TXBAQ";
 
 static const struct iex_type types[256] = {
 	['S'] = {10, HP_MESSAGE_SYSTEM, 1, IEX_BOTH},	  ['D'] = {31, HP_MESSAGE_SYMBOL, 2, IEX_BOTH},
@@ -200,7 +200,7 @@ static inline int take(struct iex *iex, const struct run *run, const struct iex_
 	enum belonging whose = find_symbol(iex->decoder.symbols, bytes, &symbol);
 
 	if (whose == UNWANTED) {
-		iex->decoder.report->skipped += 1;
+		iex->counts.counts[0]++;
 		return 0;
 	}
 	memset(message, 0, sizeof(*message));
@@ -221,32 +221,30 @@ static inline int take(struct iex *iex, const struct run *run, const struct iex_
 static int iex_decode(struct decoder *decoder, struct run *run, struct hp_message *out, int max)
 {
 	struct iex *iex = (struct iex *)decoder;
-	struct run here = *run;
 	int count = 0;
 
-	while (count < max && here.left) {
-		const uint8_t *bytes = here.at + 2;
-		uint32_t length = here.end - here.at < 2 ? UINT32_MAX : load_le16(here.at);
+	while (count < max && run->left) {
+		const uint8_t *bytes = run->at + 2;
+		uint32_t length = run->end - run->at < 2 ? UINT32_MAX : load_le16(run->at);
 		const struct iex_type *type;
 		int known;
 
-		if (here.end - here.at - 2 < (int64_t)length) {
-			run_past_end(&here, decoder->report);
+		if (run->end - run->at - 2 < (int64_t)length) {
+			run_past_end(run, decoder->report);
 			break;
 		}
 		type = &types[length ? bytes[0] : 0];
 		known = type->length && (type->protocol == IEX_BOTH || type->protocol == iex->protocol);
 		if (!length || !known || type->length != length) {
-			refuse_length(iex, &here, length, known);
+			refuse_length(iex, run, length, known);
 		} else {
-			run_count(&iex->counts, type->counter);
+			iex->counts.counts[type->counter]++;
 			if (decoder->wanted_types[bytes[0]])
-				count += take(iex, &here, type, &out[count]);
+				count += take(iex, run, type, &out[count]);
 		}
-		run_step(&here, bytes + length);
+		run_move(run, bytes + length, 1);
 	}
-	*run = here;
-	run_report(&iex->counts, counted, decoder->report);
+	run_report(&iex->counts, counted, 1, decoder->report);
 	return count;
 }
 

@@ -27,59 +27,65 @@
 /* Where the fields of a type lie, from its first byte on; masks are 0 for those it has not. One cache line.
  */
 struct itch_type {
-	uint64_t order_mask, other_mask;
+	uint64_t other_mask;
+	int64_t qty_least, price_least;
 	uint32_t qty_mask, price_mask;
+	uint32_t head;	    /* of what becomes of it: kind, type, 0, length; little-endian */
 	uint32_t no_symbol; /* all ones: the message is about no symbol */
-	uint8_t order_at, other_at, qty_at, price_at;
-	uint8_t mark_at, mark, mark_else,
-		mark_flag; /* the byte there is `mark` (gives the flag) or the other */
-	uint8_t has_mark, has_qty, has_price;
-	uint8_t length, kind, counter;
-	uint8_t special; /* 1: has fields beyond these, or checks of its own */
+	uint8_t other_at, qty_at, price_at;
+	/* The byte there is `mark`, which gives the flag, or `mark` ^ mark_else. Of types without: their
+	 * type. */
+	uint8_t mark_at, mark, mark_else, mark_flag;
+	uint8_t length, kind, type, counter;
+	uint8_t special; /* 1: not one of those a book is made of, which are about an order and a symbol */
 	uint8_t name_at; /* of the stock; 0 = not in it */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct itch_type) == 64, "one cache line");
 
-#define COUNTER(type) ((type) == 'h' ? 27 : (type) - '@')
-static const uint8_t counted[RUN_COUNTERS] = "?ABCDEFGHIJKLMNOPQRSTUVWXYZh";
+#define AT_ORDER 11
 
-#define ROW(type, bytes, what) .length = bytes, .kind = HP_MESSAGE_##what, .counter = COUNTER(type)
-#define ORDER(at)	       .order_at = at, .order_mask = UINT64_MAX
-#define OTHER(at)	       .other_at = at, .other_mask = UINT64_MAX
-#define QTY(at)		       .qty_at = at, .qty_mask = UINT32_MAX, .has_qty = 1
-#define PRICE(at)	       .price_at = at, .price_mask = UINT32_MAX, .has_price = 1
-#define MARK(at, yes, no, mark_what)                                                                         \
-	.mark_at = at, .mark = yes, .mark_else = no, .mark_flag = mark_what, .has_mark = 1
-#define SIDE	    MARK(19, 'B', 'S', HP_FLAG_BID)
-#define NAME(at)    .name_at = at
-#define SPECIAL	    .special = 1
-#define MARKET_WIDE .no_symbol = HP_SYMBOL_ALL
+/* The counters' types, those of which every run has some first. */
+static const uint8_t counted[RUN_COUNTERS] = "\0ADEUXPFCSRHYLVWKJhQBINO";
+#define OFTEN 9
+
+#define ROW(letter, nth, bytes, what)                                                                        \
+	.length = bytes, .kind = HP_MESSAGE_##what, .type = letter, .counter = nth,                          \
+	.head = HP_MESSAGE_##what | letter << 8 | (uint32_t)bytes << 24
+#define PLAIN(letter, nth, bytes, what) ROW(letter, nth, bytes, what), .mark = letter
+#define OTHER(at)			.other_at = at, .other_mask = UINT64_MAX
+#define QTY(at)				.qty_at = at, .qty_mask = UINT32_MAX, .qty_least = 1
+#define PRICE(at)			.price_at = at, .price_mask = UINT32_MAX, .price_least = 1
+#define MARK(at, yes, no, gives)	.mark_at = at, .mark = yes, .mark_else = (yes) ^ (no), .mark_flag = gives
+#define SIDE				MARK(19, 'B', 'S', HP_FLAG_BID)
+#define NAME(at)			.name_at = at
+#define SPECIAL				.special = 1
+#define MARKET_WIDE			.no_symbol = HP_SYMBOL_ALL
 
 static const struct itch_type types[256] = {
-	['A'] = {ROW('A', 36, ADD), ORDER(11), SIDE, QTY(20), NAME(24), PRICE(32)},
-	['F'] = {ROW('F', 40, ADD), ORDER(11), SIDE, QTY(20), NAME(24), PRICE(32)},
-	['E'] = {ROW('E', 31, EXECUTE), ORDER(11), QTY(19), OTHER(23)},
-	['C'] = {ROW('C', 36, EXECUTE_AT), ORDER(11), QTY(19), OTHER(23),
-		 MARK(31, 'N', 'Y', HP_MESSAGE_SILENT), PRICE(32)},
-	['X'] = {ROW('X', 23, REDUCE), ORDER(11), QTY(19)},
-	['D'] = {ROW('D', 19, DELETE), ORDER(11)},
-	['U'] = {ROW('U', 35, REPLACE), ORDER(11), OTHER(19), QTY(27), PRICE(31)},
-	['P'] = {ROW('P', 44, TRADE), ORDER(11), SIDE, QTY(20), NAME(24), PRICE(32), OTHER(36)},
-	['B'] = {ROW('B', 19, BREAK), OTHER(11)},
-	['Q'] = {ROW('Q', 40, CROSS), NAME(19), OTHER(31), SPECIAL},
-	['I'] = {ROW('I', 50, IMBALANCE), NAME(28), SPECIAL},
-	['H'] = {ROW('H', 25, STATUS), NAME(11), SPECIAL},
-	['h'] = {ROW('h', 21, STATUS), NAME(11), SPECIAL},
-	['R'] = {ROW('R', 39, SYMBOL), NAME(11), SPECIAL},
-	['S'] = {ROW('S', 12, SYSTEM), MARKET_WIDE, SPECIAL},
-	['V'] = {ROW('V', 35, OTHER), MARKET_WIDE},
-	['W'] = {ROW('W', 12, OTHER), MARKET_WIDE},
-	['Y'] = {ROW('Y', 20, OTHER), NAME(11)},
-	['L'] = {ROW('L', 26, OTHER), NAME(15)},
-	['K'] = {ROW('K', 28, OTHER), NAME(11)},
-	['J'] = {ROW('J', 35, OTHER), NAME(11)},
-	['N'] = {ROW('N', 20, OTHER), NAME(11)},
-	['O'] = {ROW('O', 48, OTHER), NAME(11)},
+	['A'] = {ROW('A', 1, 36, ADD), SIDE, QTY(20), NAME(24), PRICE(32)},
+	['F'] = {ROW('F', 7, 40, ADD), SIDE, QTY(20), NAME(24), PRICE(32)},
+	['E'] = {PLAIN('E', 3, 31, EXECUTE), QTY(19), OTHER(23)},
+	['C'] = {ROW('C', 8, 36, EXECUTE_AT), QTY(19), OTHER(23), MARK(31, 'N', 'Y', HP_MESSAGE_SILENT),
+		 PRICE(32)},
+	['X'] = {PLAIN('X', 5, 23, REDUCE), QTY(19)},
+	['D'] = {PLAIN('D', 2, 19, DELETE)},
+	['U'] = {PLAIN('U', 4, 35, REPLACE), OTHER(19), QTY(27), PRICE(31)},
+	['P'] = {ROW('P', 6, 44, TRADE), SIDE, QTY(20), NAME(24), PRICE(32), OTHER(36)},
+	['B'] = {PLAIN('B', 20, 19, BREAK), OTHER(11), SPECIAL},
+	['Q'] = {PLAIN('Q', 19, 40, CROSS), NAME(19), OTHER(31), SPECIAL},
+	['I'] = {PLAIN('I', 21, 50, IMBALANCE), NAME(28), SPECIAL},
+	['H'] = {PLAIN('H', 11, 25, STATUS), NAME(11), SPECIAL},
+	['h'] = {PLAIN('h', 18, 21, STATUS), NAME(11), SPECIAL},
+	['R'] = {PLAIN('R', 10, 39, SYMBOL), NAME(11), SPECIAL},
+	['S'] = {PLAIN('S', 9, 12, SYSTEM), MARKET_WIDE, SPECIAL},
+	['V'] = {PLAIN('V', 14, 35, OTHER), MARKET_WIDE, SPECIAL},
+	['W'] = {PLAIN('W', 15, 12, OTHER), MARKET_WIDE, SPECIAL},
+	['Y'] = {PLAIN('Y', 12, 20, OTHER), NAME(11), SPECIAL},
+	['L'] = {PLAIN('L', 13, 26, OTHER), NAME(15), SPECIAL},
+	['K'] = {PLAIN('K', 16, 28, OTHER), NAME(11), SPECIAL},
+	['J'] = {PLAIN('J', 17, 35, OTHER), NAME(11), SPECIAL},
+	['N'] = {PLAIN('N', 22, 20, OTHER), NAME(11), SPECIAL},
+	['O'] = {PLAIN('O', 23, 48, OTHER), NAME(11), SPECIAL},
 };
 
 struct itch50 {
@@ -95,30 +101,42 @@ uint32_t itch50_length(uint8_t type)
 
 /* ---- off the hot path ---- */
 
-/* Of a message whose frame says 0: what the type says in a file (UINT32_MAX: nothing), 0 in a packet. */
-static uint32_t implied_length(const struct run *run)
+/* What the frame of the next message says; UINT32_MAX: too few bytes are left for it. */
+static uint32_t framed_length(const struct run *run)
 {
-	if (run->left != RUN_OPEN)
-		return 0;
-	if (run->end - run->at <= 2 || !types[run->at[2]].length)
+	ptrdiff_t rest = run->end - run->at - 2;
+	uint32_t length;
+
+	if (rest < 0)
 		return UINT32_MAX;
-	return types[run->at[2]].length;
+	length = load_be16(run->at);
+	if (!length && run->left == RUN_OPEN)
+		length = rest && types[run->at[2]].length ? types[run->at[2]].length : UINT32_MAX;
+	return length <= rest ? length : UINT32_MAX;
 }
 
-static void refuse(struct itch50 *itch, enum hp_fault fault, const struct run *run, uint32_t length)
+/*
+ * The length of the next message. Or 0, when it is not framed as its type says: then it, or all that is left
+ * of the run, has been passed over.
+ */
+static uint32_t read_frame(struct itch50 *itch, struct run *run)
 {
-	report_fault(itch->decoder.report, fault, (double)run->seq, run->at + 2, length);
-}
+	struct hp_report *report = itch->decoder.report;
+	uint32_t length = framed_length(run);
+	const uint8_t *bytes = run->at + 2;
 
-/* A message that is not as long as its type, or of none. */
-static void refuse_length(struct itch50 *itch, const struct run *run, uint32_t length)
-{
-	if (!length) {
-		itch->decoder.report->messages[0] += 1;
-		return;
+	if (length == UINT32_MAX) {
+		run_past_end(run, report);
+		return 0;
 	}
-	itch->decoder.report->messages[run->at[2]] += 1;
-	refuse(itch, types[run->at[2]].length ? HP_FAULT_WRONG_LENGTH : HP_FAULT_UNKNOWN_TYPE, run, length);
+	if (length && types[bytes[0]].length == length)
+		return length;
+	report->messages[length ? bytes[0] : 0] += 1;
+	if (length)
+		report_fault(report, types[bytes[0]].length ? HP_FAULT_WRONG_LENGTH : HP_FAULT_UNKNOWN_TYPE,
+			     run->seq, bytes, length);
+	run_move(run, bytes + length, 1);
+	return 0;
 }
 
 /*
@@ -193,90 +211,143 @@ static int set_special(struct itch50 *itch, const uint8_t *bytes, struct hp_mess
 	case 'R':
 		message->other = load_le64(bytes + 11);
 		return message->other != 0;
-	default: /* S */
+	case 'S':
 		message->other = bytes[11];
+		return 1;
+	default:
 		return 1;
 	}
 }
 
 /* ---- the hot path ---- */
 
-/* Everything a row of the table tells. 0: a bad value. */
-static inline int set_fields(const struct itch_type *type, const uint8_t *bytes, struct hp_message *message,
-			     uint8_t flags)
+/* kind, type, flags, length and symbol: the first eight bytes of a message, written at once. */
+static inline void set_head(struct hp_message *message, const struct itch_type *type, uint8_t flags,
+			    uint32_t symbol)
 {
-	uint32_t qty = load_be32(bytes + type->qty_at) & type->qty_mask;
-	uint32_t price = load_be32(bytes + type->price_at) & type->price_mask;
-	uint8_t mark = bytes[type->mark_at];
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint64_t head = type->head | (uint64_t)flags << 16 | (uint64_t)symbol << 32;
 
+	memcpy(message, &head, sizeof(head));
+#else
 	message->kind = type->kind;
-	message->type = bytes[0];
-	message->flags = flags | (mark == type->mark ? type->mark_flag : 0);
+	message->type = type->type;
+	message->flags = flags;
 	message->length = type->length;
+	message->symbol = symbol;
+#endif
+}
+
+/*
+ * Everything a row of the table tells. 0: a bad value. What is checked is put so that something wrong makes a
+ * number negative, and looked at once.
+ */
+static inline int set_fields(const struct itch_type *type, const uint8_t *bytes, uint32_t symbol,
+			     uint8_t flags, struct hp_message *message)
+{
+	int64_t qty = load_be32(bytes + type->qty_at) & type->qty_mask;
+	int64_t price = load_be32(bytes + type->price_at) & type->price_mask;
+	uint32_t mark = bytes[type->mark_at] ^ type->mark, is_else = -(uint32_t)(mark != 0);
+
+	set_head(message, type, flags | (type->mark_flag & ~is_else), symbol);
 	message->time_ns = (int64_t)(load_be64(bytes + 3) & 0xffffffffffff);
 	message->price = price;
 	message->qty = qty;
-	message->order = load_be64(bytes + type->order_at) & type->order_mask;
+	message->order = type->special ? 0 : load_be64(bytes + AT_ORDER);
 	message->other = load_be64(bytes + type->other_at) & type->other_mask;
 	message->bytes = bytes;
-	return !((qty < type->has_qty) | (price < type->has_price) | (price > ITCH50_PRICE_MAX) |
-		 (type->has_mark & (mark != type->mark) & (mark != type->mark_else)));
+	return ((qty - type->qty_least) | (price - type->price_least) | (ITCH50_PRICE_MAX - price) |
+		-(int64_t)(mark ^ (type->mark_else & is_else))) >= 0;
+}
+
+/* Is the frame of the message that begins at `bytes` all there, and does it say what its type does? */
+static inline int is_plain(const uint8_t *bytes, const uint8_t *end)
+{
+	if (end - bytes < ITCH50_LENGTH_MAX && (end - bytes < 1 || end - bytes < bytes[-1]))
+		return 0;
+	return bytes[-1] && load_be16(bytes - 2) == types[bytes[0]].length;
+}
+
+/*
+ * Takes up to `most` messages, as long as each is good, of a row that says it all, and of a symbol whose
+ * state is known. Calls nothing and keeps little, so that all of it stays in registers: a pointer that goes
+ * by way of the stack would cost as much as the rest of skipping a message. Returns where the next message
+ * goes; the run is behind the last one taken.
+ */
+static __attribute__((noinline)) struct hp_message *take_plain(struct itch50 *itch, struct run *run,
+							       struct hp_message *message, uint64_t most)
+{
+	const uint8_t *bytes = run->at + 2, *end = run->end, *state = itch->decoder.symbols->state;
+	uint64_t seq = (uint64_t)run->seq, last = seq + most;
+	uint8_t flags = run->flags;
+
+	for (; seq != last && is_plain(bytes, end); seq++) {
+		const struct itch_type *type = &types[bytes[0]];
+
+		if (itch->decoder.wanted_types[bytes[0]]) {
+			uint32_t symbol = load_be16(bytes + 1);
+
+			if (type->special || state[symbol] == SYMBOL_UNKNOWN)
+				break;
+			if (state[symbol] == SYMBOL_UNWANTED) {
+				itch->counts.counts[0]++;
+			} else {
+				message->seq = (int64_t)seq;
+				if (!set_fields(type, bytes, symbol, flags, message))
+					break;
+				message++;
+			}
+		}
+		itch->counts.counts[type->counter]++;
+		bytes += 2 + bytes[-1];
+	}
+	run_move(run, bytes - 2, seq - (uint64_t)run->seq);
+	return message;
+}
+
+/* Takes the next message, whatever it is. 1: it is in `message`. */
+static __attribute__((noinline)) int take_any(struct itch50 *itch, struct run *run,
+					      struct hp_message *message)
+{
+	const uint8_t *bytes = run->at + 2;
+	uint32_t length = read_frame(itch, run), symbol;
+	const struct itch_type *type = &types[length ? bytes[0] : 0];
+	int64_t seq = run->seq;
+
+	if (!length)
+		return 0;
+	run_move(run, bytes + length, 1);
+	itch->counts.counts[type->counter]++;
+	if (!itch->decoder.wanted_types[bytes[0]])
+		return 0;
+	symbol = load_be16(bytes + 1) | type->no_symbol;
+	if (learn(itch, type, bytes, symbol)) {
+		itch->counts.counts[0]++;
+		return 0;
+	}
+	message->seq = seq;
+	if (set_fields(type, bytes, symbol, run->flags, message) &&
+	    (!type->special || set_special(itch, bytes, message)))
+		return 1;
+	report_fault(itch->decoder.report, HP_FAULT_BAD_VALUE, (double)seq, bytes, length);
+	return 0;
 }
 
 static int itch50_decode(struct decoder *decoder, struct run *run, struct hp_message *out, int max)
 {
 	struct itch50 *itch = (struct itch50 *)decoder;
-	const uint8_t *state = decoder->symbols->state;
-	struct run here = *run;
-	uint32_t skipped = 0;
-	int count = 0;
+	struct hp_message *message = out, *full = out + max;
 
-	while (count < max && here.left) {
-		const uint8_t *bytes = here.at + 2, *next;
-		const struct itch_type *type;
-		uint32_t length, symbol;
+	while (message < full && run->left) {
+		uint64_t room = (uint64_t)(full - message), left = run->left;
+		const uint8_t *at = run->at;
 
-		length = here.end - here.at < 2 ? UINT32_MAX : load_be16(here.at);
-		if (__builtin_expect(!length, 0))
-			length = implied_length(&here);
-		if (__builtin_expect(here.end - here.at - 2 < (int64_t)length, 0)) {
-			run_past_end(&here, decoder->report);
-			break;
-		}
-		next = bytes + length;
-		type = &types[length ? bytes[0] : 0];
-		if (__builtin_expect(!length || type->length != length, 0)) {
-			refuse_length(itch, &here, length);
-			run_step(&here, next);
-			continue;
-		}
-		run_count(&itch->counts, type->counter);
-		symbol = load_be16(bytes + 1) | type->no_symbol;
-		if (!decoder->wanted_types[bytes[0]]) {
-			run_step(&here, next);
-			continue;
-		}
-		if (state[symbol % HP_SYMBOLS] != SYMBOL_WANTED || type->special) {
-			if (learn(itch, type, bytes, symbol)) {
-				skipped++;
-				run_step(&here, next);
-				continue;
-			}
-		}
-		out[count].seq = here.seq;
-		out[count].symbol = symbol;
-		if (__builtin_expect(set_fields(type, bytes, &out[count], here.flags) &&
-					     (!type->special || set_special(itch, bytes, &out[count])),
-				     1))
-			count++;
-		else
-			refuse(itch, HP_FAULT_BAD_VALUE, &here, length);
-		run_step(&here, next);
+		message = take_plain(itch, run, message, room < left ? room : left);
+		if (run->at == at)
+			message += take_any(itch, run, message);
 	}
-	*run = here;
-	run_report(&itch->counts, counted, decoder->report);
-	decoder->report->skipped += skipped;
-	return count;
+	run_report(&itch->counts, counted, OFTEN, decoder->report);
+	return (int)(message - out);
 }
 
 static void itch50_close(struct decoder *decoder)
