@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what Hotpath is built with and runs on: a C compiler, clang for BPF, bpftool, liburing, libbpf, zlib,
+# Installs what Hotpath is built with and runs on: a C compiler, clang for BPF and its libFuzzer, bpftool, liburing, libbpf, zlib,
 # iproute2, ethtool, procps. Does nothing (and needs no root) when all of it is there. Exit code 2: something is
 # missing and cannot be installed from here.
 set -eu
 
 programs="gcc make clang clang-format bpftool ip ethtool sysctl unshare sockperf taskset"
 headers="liburing.h bpf/libbpf.h zlib.h linux/bpf.h"
-debian="gcc libc6-dev make clang clang-format bpftool libbpf-dev liburing-dev zlib1g-dev linux-libc-dev iproute2 ethtool procps util-linux sockperf"
-fedora="gcc make clang clang-tools-extra bpftool libbpf-devel liburing-devel zlib-devel kernel-headers libasan libubsan iproute ethtool procps-ng util-linux sockperf"
+debian="gcc libc6-dev make clang libclang-rt-dev clang-format bpftool libbpf-dev liburing-dev zlib1g-dev linux-libc-dev iproute2 ethtool procps util-linux sockperf"
+fedora="gcc make clang compiler-rt clang-tools-extra bpftool libbpf-devel liburing-devel zlib-devel kernel-headers libasan libubsan iproute ethtool procps-ng util-linux sockperf"
 
 # bpftool, ip, ethtool and sysctl live in sbin, which is not everybody's PATH.
 PATH="$PATH:/usr/sbin:/sbin"
@@ -20,6 +20,7 @@ missing() {
 	for header in $headers; do
 		[ -e "/usr/include/$header" ] || printf '%s ' "$header"
 	done
+	ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1 || printf 'libFuzzer '
 }
 
 lack=$(missing)

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* IEX TOPS: see decode.h. */
+#include "decode.h"
+#include "feed/iex.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return fuzz_decoder(tops_open, data, size);
+}
