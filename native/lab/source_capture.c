@@ -12,18 +12,9 @@
 #include "measure/error.h"
 #include "rx/dissect.h"
 
-/* The first look tells the flow, the second takes the packet as one of it. */
 static int is_whole(const struct capture_packet *packet, struct dissected *found)
 {
-	uint32_t ip;
-	uint16_t port;
-
-	if (capture_dissect(packet, found, 0, 0) != DISSECT_OTHER || !found->port)
-		return 0;
-	ip = found->ip;
-	port = found->port;
-	return capture_dissect(packet, found, ip, port) == DISSECT_OURS && found->len &&
-	       found->there == found->len;
+	return capture_datagram(packet, found) == DISSECT_OURS && found->len && found->there == found->len;
 }
 
 static int append(struct source *source, const struct dissected *found)

@@ -67,6 +67,8 @@ void capture_close(struct capture *capture);
  */
 struct dissected;
 int capture_dissect(const struct capture_packet *packet, struct dissected *found, uint32_t ip, uint16_t port);
+/* The same of a datagram to whatever address and port: never DISSECT_OTHER for a UDP datagram. */
+int capture_datagram(const struct capture_packet *packet, struct dissected *found);
 
 /* ---- between its files ---- */
 

@@ -55,20 +55,14 @@ static void note(struct flow *flow, const struct capture_packet *packet, const s
 	told->last_ms = ms;
 }
 
-/* Twice over each packet: where does it go, and is it a whole datagram to there? */
 static void take(struct flows *flows, const struct capture_packet *packet)
 {
 	struct dissected found;
-	uint32_t ip;
-	uint16_t port;
 	struct flow *flow;
 
-	capture_dissect(packet, &found, 0, 0);
-	ip = found.ip;
-	port = found.port;
-	if (!port || capture_dissect(packet, &found, ip, port) != DISSECT_OURS)
+	if (capture_datagram(packet, &found) != DISSECT_OURS)
 		return;
-	flow = find(flows, ip, port);
+	flow = find(flows, found.ip, found.port);
 	if (flow)
 		note(flow, packet, &found);
 }

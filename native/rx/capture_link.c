@@ -48,3 +48,13 @@ int capture_dissect(const struct capture_packet *packet, struct dissected *found
 		return -ENOTSUP;
 	}
 }
+
+/* The first look tells the flow, the second takes the packet as one of it. */
+int capture_datagram(const struct capture_packet *packet, struct dissected *found)
+{
+	int verdict = capture_dissect(packet, found, 0, 0);
+
+	return verdict == DISSECT_OTHER && found->port
+		       ? capture_dissect(packet, found, found->ip, found->port)
+		       : verdict;
+}
