@@ -11,6 +11,7 @@
 #define HP_LLL_H
 
 #include "../feed/sequencer.h"
+#include "feed/feed.h"
 
 #define LLL_RECORD_BYTES 40
 #define LLL_RECORDS_MAX	 5
@@ -35,5 +36,7 @@ struct lll_order {
 void lll_order_encode(uint8_t *bytes, const struct lll_order *order);
 /* 0 or -EBADMSG (type is not 2). */
 int lll_order_decode(const uint8_t *bytes, struct lll_order *out);
+int lll_feed_open(struct feed **out, struct hp_feed_stats *stats, struct hp_line_stats *lines,
+		  struct hp_report *report, uint64_t hole_ns);
 
 #endif
