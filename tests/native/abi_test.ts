@@ -89,11 +89,12 @@ Deno.test("SYMBOLS gives every function the types of its declaration", () => {
 Deno.test("SYMBOLS passes every opaque handle and no data as a pointer it cannot make", () => {
   for (const [name, { parameters }] of functions) {
     const symbol: Deno.ForeignFunction = SYMBOLS[name as keyof typeof SYMBOLS];
-    // Only a first parameter is a handle, but for the tape an exchange plays, a generator or a publisher sends.
+    // Only a first parameter is a handle, but for the tape an exchange plays, a generator or a publisher sends, and the
+    // books a reader keeps.
     const pointers = symbol.parameters.filter((type, i) => type === "pointer" && i > 0).length;
     assert.equal(
       pointers,
-      /^hp_(exchange|publisher|traffic)_open$/.test(name) ? 1 : 0,
+      /^hp_((exchange|publisher|traffic)_open|reader_start)$/.test(name) ? 1 : 0,
       `${name}(${parameters.join(", ")})`,
     );
   }
@@ -225,8 +226,9 @@ Deno.test("SCHEMA_LOADS and SCHEMA_TARGETS stand in the order of their enums", (
   agreesWithEnum("hp_schema_target", numbered("HP_SCHEMA_", targets));
 });
 
-Deno.test("FEED_NAMES, MESSAGE_KINDS and FAULTS stand in the order of their enums", () => {
+Deno.test("FEED_NAMES, READER_FEEDS, MESSAGE_KINDS and FAULTS stand in the order of their enums", () => {
   agreesWithEnum("hp_feed", numbered("HP_FEED_", layout.FEED_NAMES));
+  agreesWithEnum("hp_reader_feed", numbered("HP_READER_", layout.READER_FEEDS));
   const kinds = numbered("HP_MESSAGE_", layout.MESSAGE_KINDS.map((kind) => kind.replaceAll(" ", "_")));
   agreesWithEnum("hp_message_kind", { ...kinds, HP_MESSAGE_KINDS: layout.MESSAGE_KINDS.length });
   const faults = numbered("HP_FAULT_", layout.FAULTS.map((fault) => fault.replaceAll(" ", "_")));
