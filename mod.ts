@@ -31,6 +31,7 @@ export {
   type XdpMode,
 } from "./lib/endpoint.ts";
 export * from "./lib/engine.ts";
+export { BestCsv, type BestRow } from "./lib/feed/best_rows.ts";
 export {
   type DecodedMessage,
   type DecodedRun,
@@ -42,6 +43,8 @@ export {
 export * from "./lib/feed/feed.ts";
 export * from "./lib/feed/feed_layout.ts";
 export { feeds } from "./lib/feed/feeds.ts";
+export * from "./lib/feed/market_file.ts";
+export * from "./lib/feed/read_book.ts";
 export * from "./lib/feed/schema.ts";
 export {
   Exchange,
@@ -57,7 +60,7 @@ export * from "./lib/lab/publisher.ts";
 export * from "./lib/lab/tape.ts";
 export * from "./lib/lab/threshold.ts";
 export * from "./lib/lab/traffic.ts";
-export { FAULTS, FEED_NAMES, FLAG, KIND, MESSAGE_KINDS } from "./lib/layout.ts";
+export { FAULTS, FEED_NAMES, FLAG, KIND, MESSAGE_KINDS, READER_FEEDS } from "./lib/layout.ts";
 export { type Machine, machine } from "./lib/machine.ts";
 export * from "./lib/measure/breakdown.ts";
 export type { Check, CheckLevel } from "./lib/measure/doctor/check.ts";

@@ -33,6 +33,9 @@ import {
   PUBLISHER_OPTIONS,
   PUBLISHER_REQUESTS,
   PUBLISHER_SNAPSHOTS,
+  READER_FEEDS,
+  READER_OPTIONS,
+  READER_ROW,
   RX_FLAG,
   RX_OPTIONS,
   TRAFFIC_OPTIONS,
@@ -546,6 +549,56 @@ export function playPingPong({ near, far, count }: PingPongSettings, roundTrip: 
 export function loadTape(path: string, pack: number): Deno.PointerObject {
   ask({ name: "read", path }, path, `--allow-read=${path}`);
   return checkHandle(native().hp_tape_load(cString(path), pack));
+}
+
+/** Which files to read, and as what, in the units of `struct hp_reader_options`. */
+export interface ReaderSettings {
+  /** One file, or two captures: lines A and B. */
+  files: readonly string[];
+  /** What they hold; `undefined`: what they look like. */
+  feed: (typeof READER_FEEDS)[number] | undefined;
+  /** Symbols there is room for. */
+  symbols: number;
+  /** Recorded time after which a missing packet is given up, ns. */
+  holeNs: number;
+}
+
+/** Where a reader writes while it runs. */
+export interface ReaderMemory {
+  /** `struct hp_reader_stats`. */
+  stats: SharedMemory;
+  /** `struct hp_report`. */
+  report: SharedMemory;
+  /** `struct hp_stream_stats`. */
+  stream: SharedMemory;
+  /** `struct hp_reader_row`, as many as fit; `undefined`: best bids and offers are not wanted. */
+  rows: SharedMemory | undefined;
+}
+
+/**
+ * Opens market-data files, after asking Deno for `read` on each.
+ *
+ * @param settings Which, and as what.
+ * @param memory Where it writes; must outlive it.
+ * @returns The native handle.
+ * @throws {Deno.errors.NotCapable} naming the flag; nothing was opened.
+ */
+export function openReader(settings: ReaderSettings, memory: ReaderMemory): Deno.PointerObject {
+  const { files, feed, symbols, holeNs } = settings;
+  for (const path of files) ask({ name: "read", path }, path, `--allow-read=${path}`);
+  const options = new Uint8Array(READER_OPTIONS.bytes);
+  const view = new DataView(options.buffer);
+  files.forEach((path, i) => putText(view, READER_OPTIONS.files + 1024 * i, 1024, path, "file"));
+  view.setInt32(READER_OPTIONS.feed, feed === undefined ? -1 : READER_FEEDS.indexOf(feed), true);
+  view.setUint32(
+    READER_OPTIONS.rows,
+    memory.rows ? Math.floor(memory.rows.bytes / READER_ROW.bytes) : 0,
+    true,
+  );
+  view.setUint32(READER_OPTIONS.symbols, symbols, true);
+  view.setFloat64(READER_OPTIONS.hole_ns, holeNs, true);
+  const { stats, report, stream, rows } = memory;
+  return checkHandle(native().hp_reader_open(options, stats.u8, report.u8, stream.u8, rows?.u8 ?? null));
 }
 
 /**

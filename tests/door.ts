@@ -7,6 +7,7 @@ import {
   type EngineOptions,
   Exchange,
   type ExchangeOptions,
+  MarketFile,
   Observer,
   type ObserverOptions,
   Publisher,
@@ -22,6 +23,7 @@ export type Request =
   | { engine: EngineOptions }
   | { exchange: Omit<ExchangeOptions, "tape"> }
   | { tape: string }
+  | { market: string[] }
   | { traffic: TrafficOptions }
   | { publisher: PublisherOptions }
   | { observer: ObserverOptions }
@@ -41,6 +43,7 @@ function open(request: Request): Disposable | undefined {
   if ("traffic" in request) return Traffic.open(request.traffic);
   if ("publisher" in request) return Publisher.open(request.publisher);
   if ("observer" in request) return Observer.open(request.observer);
+  if ("market" in request) return MarketFile.open(request.market);
   if ("tape" in request) return Tape.load(request.tape);
   return undefined;
 }

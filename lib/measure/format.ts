@@ -19,3 +19,18 @@ export function formatCount(n: number): string {
 export function formatScaled(value: number, scale: number): string {
   return (value / scale).toLocaleString("en", { useGrouping: false, maximumFractionDigits: 9 });
 }
+
+/**
+ * A scaled integer as the decimal it is, digit by digit, with no floating point in between: `formatExact(5856900, 1e4)` is
+ * `"585.69"`.
+ *
+ * @param value An integer below 2^53.
+ * @param scale A power of ten.
+ */
+export function formatExact(value: number, scale: number): string {
+  const decimals = Math.round(Math.log10(scale));
+  const digits = String(Math.abs(value)).padStart(decimals + 1, "0");
+  const fraction = decimals ? digits.slice(-decimals).replace(/0+$/, "") : "";
+  const whole = decimals ? digits.slice(0, -decimals) : digits;
+  return `${value < 0 ? "-" : ""}${whole}${fraction && `.${fraction}`}`;
+}

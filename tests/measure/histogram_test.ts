@@ -1,7 +1,7 @@
 /** Histograms against sorted arrays and against hdr-histogram-js, and how figures are written. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatCount, formatNs, formatScaled, Histogram, SharedMemory } from "hotpath";
+import { formatCount, formatExact, formatNs, formatScaled, Histogram, SharedMemory } from "hotpath";
 import { HISTOGRAM } from "../../lib/layout.ts";
 import { native } from "../../lib/native.ts";
 
@@ -225,6 +225,19 @@ Deno.test("formatNs() writes three digits that mean what was given", () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+Deno.test("formatExact() writes a scaled integer digit by digit", () => {
+  const cases: [number, number, string][] = [
+    [5_856_900, 1e4, "585.69"],
+    [7, 1e4, "0.0007"],
+    [-7, 1e4, "-0.0007"],
+    [100_0000, 1e4, "100"],
+    [0, 1e6, "0"],
+    [42, 1, "42"],
+    [2 ** 53, 1e6, "9007199254.740992"],
+  ];
+  for (const [value, scale, text] of cases) assert.equal(formatExact(value, scale), text);
 });
 
 Deno.test("formatScaled() and formatCount() write decimals and thousands", () => {
