@@ -67,7 +67,7 @@ const NAMES = [
 ] as const satisfies readonly (keyof PublisherCounters)[];
 
 /** Counters of a line, its faults among them: datagrams = the publisher's - lost + duplicated. */
-export type LineCounters = Record<
+export type PublishedLine = Record<
   | "datagrams"
   | "messages"
   | "lost"
@@ -87,7 +87,7 @@ const LINE_NAMES = [
   "reordered",
   "heartbeats",
   "ends",
-] as const satisfies readonly (keyof LineCounters)[];
+] as const satisfies readonly (keyof PublishedLine)[];
 
 /** Counters of the re-request server; every request ends in one of those from `served` on, or still waits. */
 export type RequestCounters = Record<
@@ -156,7 +156,7 @@ export interface PublisherLine {
   /** Where it goes. */
   endpoint: TxEndpoint;
   /** What was sent, and what its faults did. */
-  counters: LineCounters;
+  counters: PublishedLine;
   /** What became of the datagrams it sent. */
   tx: TxCounters;
   /** How its path runs. */

@@ -180,7 +180,7 @@ Deno.test("Histogram prints every value it holds", () => {
       const histogram = histogramOf(values);
       const text = Deno.inspect(histogram, { colors: false });
       const [title, ...bars] = text.split("\n");
-      assert.ok(title!.startsWith(`Histogram  ${formatCount(values.length)} values  p50 `), title);
+      assert.ok(title!.startsWith(`Histogram  ${formatCount(values.length)} values  p50 `), title!);
       const counts = bars.map((line) => Number(/[nµm]?s +([\d,]+) /.exec(line)![1]!.replaceAll(",", "")));
       assert.equal(counts.reduce((a, b) => a + b), values.length, text);
       assert.equal(histogram.sparkline(20).length, 20);
