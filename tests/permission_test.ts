@@ -389,7 +389,7 @@ testWhen(noData(DERIBIT), "Tape.load() reads nothing without read for that file"
         const split of [`${path}\0/../granted`, `${path}\0/../../${directory.split("/").at(-1)}/granted`]
       ) {
         const { name, message } = await door.ask({ tape: split });
-        assert.equal(name, "TypeError", message);
+        assert.equal(name, "TypeError", message!);
         assert.match(message!, /^Cannot use path .*: it has a NUL in it$/);
       }
       assert.deepEqual(door.opened(), []);
