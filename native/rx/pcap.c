@@ -5,6 +5,10 @@
  * a due time with the clock and hands out pointers into the file. It costs memory (the capture, and 32 bytes
  * a datagram) and the time of one pass before the first datagram.
  *
+ * Two captures are two lines of one feed: paired, they share their time zero, the earlier first datagram, and
+ * neither hands out a datagram before the other has handed out what was recorded earlier. That is what makes
+ * arbitration between them the same each time, flat out too.
+ *
  * Other flows of the capture are passed over. Checksums are not judged: a capture made where the datagrams
  * were sent shows them before the NIC filled them in. Time begins with the first datagram of the flow. A torn
  * file plays up to where it is torn; then every poll says so.
@@ -36,6 +40,9 @@ struct entry {
 
 struct pcap {
 	struct rx rx;
+	struct pcap *other; /* the capture of the other line; NULL = there is none */
+	int second;	    /* what has the same stamp comes from the other line first */
+	int64_t first_ns;   /* stamp of time zero */
 	struct rx_endpoint endpoint;
 	char path[sizeof(((struct hp_rx_options *)NULL)->file) + 1];
 	struct capture capture;
@@ -95,16 +102,16 @@ static struct entry *add(struct pcap *pcap)
 }
 
 /* When it is due, in ticks after the first. What has no stamp comes right behind what is before it. */
-static uint64_t due(const struct pcap *pcap, int64_t stamp_ns, int64_t first_ns)
+static uint64_t due(const struct pcap *pcap, int64_t stamp_ns)
 {
-	double ticks = (double)(stamp_ns - first_ns) * pcap->ticks_a_ns;
+	double ticks = (double)(stamp_ns - pcap->first_ns) * pcap->ticks_a_ns;
 
 	if (!stamp_ns || !(ticks > 0))
 		return 0;
 	return ticks < 0x1p62 ? (uint64_t)ticks : (uint64_t)1 << 62;
 }
 
-static int index_packet(struct pcap *pcap, const struct capture_packet *packet, int64_t *first_ns)
+static int index_packet(struct pcap *pcap, const struct capture_packet *packet)
 {
 	struct dissected found;
 	struct entry *entry;
@@ -124,9 +131,9 @@ static int index_packet(struct pcap *pcap, const struct capture_packet *packet, 
 	if (!entry)
 		return -ENOMEM;
 	*entry = (struct entry){.verdict = (uint8_t)verdict, .stamp_ns = packet->stamp_ns};
-	if (!*first_ns)
-		*first_ns = packet->stamp_ns;
-	entry->due = due(pcap, packet->stamp_ns, *first_ns);
+	if (!pcap->first_ns)
+		pcap->first_ns = packet->stamp_ns;
+	entry->due = due(pcap, packet->stamp_ns);
 	if (verdict != DISSECT_OURS)
 		return 0;
 	entry->data = found.payload;
@@ -140,11 +147,10 @@ static int index_packet(struct pcap *pcap, const struct capture_packet *packet, 
 static int make_index(struct pcap *pcap)
 {
 	struct capture_packet packet;
-	int64_t first_ns = 0;
 	int got, error = 0;
 
 	while (!error && (got = capture_next(&pcap->capture, &packet)) > 0)
-		error = index_packet(pcap, &packet, &first_ns);
+		error = index_packet(pcap, &packet);
 	if (error || got == 0)
 		return error;
 	pcap->torn = -got;
@@ -252,13 +258,15 @@ static int pcap_open(struct rx **out, const struct hp_rx_options *options, struc
 	return 0;
 }
 
-/* The file is over: silence, or why it is over too early. */
+/* The file is over: silence, or why it is over too early; the other line goes on to its own end before. */
 static int at_end(struct pcap *pcap)
 {
 	pcap->rx.stats->empty += 1;
 	if (!pcap->ended)
 		rx_note(pcap->rx.stats, pcap->torn ? "torn" : "ended");
 	pcap->ended = 1;
+	if (pcap->other && pcap->other->next < pcap->other->count)
+		return 0;
 	return pcap->torn ? fail(pcap->torn, "%s", pcap->sentence) : 0;
 }
 
@@ -279,6 +287,51 @@ static inline int take(struct hp_rx_stats *stats, const struct entry *entry, str
 	return 1;
 }
 
+static void start(struct pcap *pcap, uint64_t now)
+{
+	pcap->started = 1;
+	pcap->start = now;
+	if (pcap->other) {
+		pcap->other->started = 1;
+		pcap->other->start = now;
+	}
+}
+
+/* The end of what was recorded before the other line's next, at most `end`. */
+static const struct entry *before_other(const struct pcap *pcap, const struct entry *end)
+{
+	const struct entry *entry = pcap->entries + pcap->next;
+	const struct pcap *other = pcap->other;
+	int64_t until;
+
+	if (other->next == other->count)
+		return end;
+	until = other->entries[other->next].stamp_ns;
+	while (entry < end && (entry->stamp_ns < until || (entry->stamp_ns == until && !pcap->second)))
+		entry++;
+	return entry;
+}
+
+int rx_pcap_pair(struct rx *a, struct rx *b)
+{
+	struct pcap *lines[] = {(struct pcap *)a, (struct pcap *)b};
+	int64_t first_ns = lines[0]->first_ns < lines[1]->first_ns ? lines[0]->first_ns : lines[1]->first_ns;
+
+	if (lines[0]->ticks_a_ns != lines[1]->ticks_a_ns)
+		return fail(EINVAL, "Cannot play \"%s\" and \"%s\" as two lines: give both the same speed",
+			    lines[0]->path, lines[1]->path);
+	for (int i = 0; i < 2; i++) {
+		struct pcap *pcap = lines[i];
+
+		pcap->other = lines[!i];
+		pcap->second = i;
+		pcap->first_ns = first_ns;
+		for (size_t n = 0; n < pcap->count; n++)
+			pcap->entries[n].due = due(pcap, pcap->entries[n].stamp_ns);
+	}
+	return 0;
+}
+
 static int pcap_poll(struct rx *rx, struct rx_datagram *out, int max)
 {
 	struct pcap *pcap = (struct pcap *)rx;
@@ -291,12 +344,12 @@ static int pcap_poll(struct rx *rx, struct rx_datagram *out, int max)
 		return at_end(pcap);
 	if (pcap->ticks_a_ns) {
 		now = clock_ticks();
-		if (!pcap->started) {
-			pcap->started = 1;
-			pcap->start = now;
-		}
+		if (!pcap->started)
+			start(pcap, now);
 		now -= pcap->start;
 	}
+	if (pcap->other)
+		end = before_other(pcap, end - entry > max ? entry + max : end);
 	for (; entry < end && count < max && entry->due <= now; entry++)
 		count += take(rx->stats, entry, out + count);
 	pcap->next = (size_t)(entry - pcap->entries);

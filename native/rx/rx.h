@@ -59,6 +59,10 @@ const struct rx_ops *rx_path(int32_t path);
 /* Opens the options' path in the options' namespace. 0 and *out, or fail(...). */
 int rx_path_open(struct rx **out, const struct hp_rx_options *options, struct hp_rx_stats *stats);
 
+/* Makes two open pcap paths the lines of one feed: played by one clock, in the order recorded. 0 or
+ * fail(...): they go at different speeds. */
+int rx_pcap_pair(struct rx *a, struct rx *b);
+
 /* ---- shared by the paths (native/rx/socket.c) ---- */
 
 /* The options' address, checked and in the kernel's terms. */
