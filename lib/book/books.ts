@@ -120,6 +120,13 @@ export class Books {
     return new Books(memory, handle);
   }
 
+  /** Books in memory that somebody else has laid out and writes: to look at. */
+  static view(memory: SharedMemory): Books {
+    const books = new Books(memory, null);
+    books.#lent = true;
+    return books;
+  }
+
   static #options(options: BooksOptions): Uint8Array<ArrayBuffer> {
     const orders = options.orders ?? 2_097_152;
     const struct = new Float64Array(BOOKS_OPTIONS.bytes / 8);
@@ -303,6 +310,14 @@ export class Books {
   /** Removals of a level that was not there: normal in L2 feeds. */
   get unknownLevels(): number {
     return this.#of.f64[BOOKS.unknown_levels / 8]!;
+  }
+  /** Price scale of the feed: a scaled price divided by it is the decimal one. */
+  get priceScale(): number {
+    return this.#of.priceScale;
+  }
+  /** Quantity scale of the feed. */
+  get qtyScale(): number {
+    return this.#of.qtyScale;
   }
   /** Memory they lie in. */
   get memory(): SharedMemory {

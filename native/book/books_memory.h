@@ -35,13 +35,15 @@ struct symbol {
 	struct side {
 		uint32_t end, base, room;
 	} side[2];
-	uint32_t pad[4];
+	double touched;
+	uint32_t pad[2];
 	double trades, volume, notional, last_price, last_qty, breaks;
 	double reserved[10];
 } __attribute__((may_alias, aligned(64)));
 _Static_assert(sizeof(struct symbol) == sizeof(struct hp_symbol), "struct symbol");
 _Static_assert(offsetof(struct symbol, levels) == offsetof(struct hp_symbol, bid_levels), "struct symbol");
 _Static_assert(offsetof(struct symbol, side) == offsetof(struct hp_symbol, bid_end), "struct symbol");
+_Static_assert(offsetof(struct symbol, touched) == offsetof(struct hp_symbol, touched), "struct symbol");
 _Static_assert(offsetof(struct symbol, trades) == offsetof(struct hp_symbol, trades), "struct symbol");
 
 #define NO_SIDE ((struct side){NEAR, 0, NEAR}) /* without a block: full, and empty */

@@ -52,6 +52,7 @@ BOOKS_INLINE int32_t order_of(const struct books *books, const struct hp_message
 	if (__builtin_expect(!found->index, 0) || __builtin_expect(owner != number, 0))
 		return number < books->head.symbols ? -HP_FAULT_UNKNOWN_ORDER : -HP_FAULT_UNKNOWN_SYMBOL;
 	found->symbol = &books->symbols[number];
+	found->symbol->touched = books->levels[found->level].key;
 	return 0;
 }
 

@@ -51,7 +51,9 @@ struct hp_symbol {
 	double updates;	 /* messages applied */
 	uint32_t bid_end, bid_base, bid_room; /* rungs: one past the best; the block they lie in, its size */
 	uint32_t ask_end, ask_base, ask_room;
-	uint32_t pad[4];
+	double touched; /* price of the order that was last executed, cancelled or replaced; of an ask
+			   negative */
+	uint32_t pad[2];
 	double trades, volume, notional; /* executions and trades printed, less broken ones: how many,
 					    quantity, price x quantity */
 	double last_price, last_qty;	 /* of the last one */
