@@ -46,6 +46,8 @@ export { feeds } from "./lib/feed/feeds.ts";
 export * from "./lib/feed/market_file.ts";
 export * from "./lib/feed/read_book.ts";
 export * from "./lib/feed/schema.ts";
+export type { Fault, FeedReport, ReportExample } from "./lib/feed/report.ts";
+export type { FeedLine, StreamCounters, StreamState } from "./lib/feed/stream.ts";
 export {
   Exchange,
   EXCHANGE_STATES,
@@ -93,6 +95,7 @@ export type {
   ExchangeSettings,
   LineFaults,
   PublisherSettings,
+  RecoveryLimits,
   SnapshotLogin,
   TrafficSettings,
 } from "./lib/permission.ts";

@@ -1,6 +1,6 @@
 /**
  * Endpoints are URLs: `udp://group:port?via=xdp&if=eth0` is a feed, or where datagrams go; `tcp://host:port` is order
- * entry. This file only parses them; `permission.ts` is where one becomes a socket.
+ * entry; `udp://host:port` and `tcp://host:port` are servers that repair a feed. This file only parses them; `permission.ts` is where one becomes a socket.
  *
  * @module
  */
@@ -44,6 +44,8 @@ export const ORDER_VIAS = ["send", "uring"] as const satisfies readonly OrderVia
 
 /** A market-data endpoint. */
 export interface FeedEndpoint {
+  /** Which feed it is: `feed=`, a name of `feeds`. @default {"lll"} */
+  protocol: string;
   /** Multicast group to join, or local unicast address. */
   address: string;
   /** UDP port. */
@@ -62,7 +64,7 @@ export interface FeedEndpoint {
   cpu: number;
   /** What to do when nothing is there. @default {"spin"} */
   wait: Wait;
-  /** Quantity scale of the feed, as the exchange states it. @default {1} */
+  /** `lll`: quantity scale, as the exchange states it; other feeds have theirs. @default {1} */
   qtyScale: number;
   /** Socket buffer in bytes, or the ring's (`packet`: a power of two up to 256 MiB); 0 is 8 MiB. @default {0} */
   rcvbuf: number;
@@ -136,9 +138,9 @@ export interface OrderEndpoint {
   netns: string;
 }
 
-/** Where a server of the lab's exchange listens. */
+/** A server of a feed: re-requests (UDP) or snapshots (TCP). */
 export interface ServerEndpoint {
-  /** Address of this host. */
+  /** IPv4 address: who is asked, or on which address of this host the lab answers. */
   address: string;
   /** UDP or TCP port. */
   port: number;
@@ -147,6 +149,7 @@ export interface ServerEndpoint {
 }
 
 const FEED_OPTIONS = [
+  "feed",
   "via",
   "if",
   "netns",
@@ -300,9 +303,16 @@ function refuseNoFile(feed: FeedEndpoint, url: URL): void {
   if (wire) throw new TypeError(`Cannot use ${wire} in "${url}": a capture is a file, not a wire`);
 }
 
+/** Feeds of many symbols state their scales themselves. */
+function refuseScale({ protocol }: FeedEndpoint, url: URL): void {
+  if (protocol !== "lll" && url.searchParams.has("qty")) {
+    throw new TypeError(`Cannot use qty in "${url}": feed ${protocol} states its own scale`);
+  }
+}
+
 /**
  * Parses a feed's endpoint. Every path takes
- * `udp://address:port?via=…&if=&netns=&queue=&cpu=&wait=spin|busy-poll|block&qty=` (a capture has no use for the first
+ * `udp://address:port?feed=lll|itch50|deep|tops|NAME&via=…&if=&netns=&queue=&cpu=&wait=spin|busy-poll|block&qty=` (a capture has no use for the first
  * three), every one but `pcap` `rcvbuf= stamps= budget=`; besides,
  * `uring` takes `sqpoll=`, `xdp` takes `queues= mode= frame= frames= also=`, `packet` takes `ring= fanout=`, `tap` takes
  * `queues=` and `pcap` takes `file= speed=`.
@@ -325,6 +335,7 @@ export function parseFeed(text: string | URL): FeedEndpoint {
   const options = [...FEED_OPTIONS, ...new Set(Object.values(PATH_OPTIONS).flat())];
   const url = parse(text, "udp", options, "udp://239.255.0.1:12345?via=xdp&if=eth0");
   const feed: FeedEndpoint = {
+    protocol: url.searchParams.get("feed") ?? "lll",
     address: url.hostname,
     port: Number(url.port),
     via: choice(url, "via", RX_PATHS, "udp"),
@@ -350,6 +361,7 @@ export function parseFeed(text: string | URL): FeedEndpoint {
   };
   refuseUnfit(feed, url, PATH_OPTIONS);
   refuseNoFile(feed, url);
+  refuseScale(feed, url);
   return feed;
 }
 

@@ -1,18 +1,27 @@
 /**
- * The engine: one feed, its book, one order session and the loop that joins them. It runs in one of two ways: polled
+ * The engine: one feed, its book or books, one order session and the loop that joins them. It runs in one of two ways: polled
  * by the TypeScript that owns it (inline), or on a native thread of its own, watched from seats.
  *
  * @module
  */
 import { Book } from "./book/book.ts";
-import { asFeed, asOrders, type FeedEndpoint, type OrderEndpoint } from "./endpoint.ts";
+import { Books, type BooksOptions } from "./book/books.ts";
+import {
+  asFeed,
+  asOrders,
+  asServer,
+  type FeedEndpoint,
+  type OrderEndpoint,
+  type ServerEndpoint,
+} from "./endpoint.ts";
 import { Feed } from "./feed/feed.ts";
+import { protocolOf } from "./feed/protocol.ts";
 import { CONTROL, RING, SEAT } from "./layout.ts";
 import { Breakdown } from "./measure/breakdown.ts";
 import { Histogram } from "./measure/histogram.ts";
 import { formatCount } from "./measure/format.ts";
 import { drawTable, fieldsTable, type InspectContext, picture, pictured } from "./measure/print.ts";
-import { check, native, SharedMemory } from "./native.ts";
+import { check, cString, native, SharedMemory } from "./native.ts";
 import { Desk, type GapNote } from "./order/desk.ts";
 import { InlineOrders, type OrderCounters, type Orders, readOrderCounters } from "./order/orders.ts";
 import { type EngineLimits, openEngine, openRecording } from "./permission.ts";
@@ -21,12 +30,22 @@ import { Update } from "./strategy/update.ts";
 
 /** What an engine is opened with. */
 export interface EngineOptions extends EngineLimits {
-  /** Market data: `udp://group:port?via=…`. */
+  /** Market data: `udp://group:port?feed=itch50&via=…`; of two lines, line A. */
   feed: string | URL | FeedEndpoint;
+  /** Line B, which brings the same: each message is taken from the line that has it first. */
+  lineB?: string | URL | FeedEndpoint | undefined;
+  /** Who is asked for messages that no line brought: `udp://host:port`. Left out, a hole is given up. */
+  requests?: string | URL | ServerEndpoint | undefined;
+  /** Who hands out snapshots when that fails, too: `tcp://host:port`. Left out, the books stay stale. */
+  snapshots?: string | URL | ServerEndpoint | undefined;
   /** Order entry: `tcp://host:port`; left out, the engine only watches. */
   orders?: string | URL | OrderEndpoint | undefined;
-  /** Levels a side of the book, a power of two. @default {16384} */
+  /** `lll`: levels a side of the book, a power of two. @default {16384} */
   levels?: number;
+  /** Other feeds: names of the symbols that are wanted; left out, all of them are. */
+  symbols?: readonly string[];
+  /** Other feeds: what the books have room for. By default enough for a whole exchange, or for the symbols named. */
+  room?: Omit<BooksOptions, "priceScale" | "qtyScale">;
 }
 
 /** A seat taken at a running engine. */
@@ -37,8 +56,34 @@ export interface Seat {
   memory: SharedMemory;
 }
 
+/** Live orders and levels a whole exchange has at its busiest, and what one symbol is given. */
+const ROOM = { orders: 2 ** 21, levels: 2 ** 19, of: 2 ** 16 } as const;
+
+function makeBooks(feed: FeedEndpoint, { symbols, room }: EngineOptions): Books {
+  const { byLevels, priceScale, qtyScale } = protocolOf(feed.protocol);
+  const share = symbols ? Math.min(1, symbols.length * ROOM.of / ROOM.orders) : 1;
+  return Books.create({
+    symbols: 16384,
+    orders: byLevels ? 0 : ROOM.orders * share,
+    levels: ROOM.levels * share,
+    ...room,
+    priceScale,
+    qtyScale,
+  });
+}
+
+/** Line B is spoken like line A. */
+function lineBOf({ lineB }: EngineOptions, { protocol }: FeedEndpoint): FeedEndpoint | undefined {
+  if (lineB === undefined) return undefined;
+  const endpoint = asFeed(lineB);
+  if (endpoint.protocol !== protocol && endpoint.protocol !== "lll") {
+    throw new TypeError(`Cannot use feed=${endpoint.protocol} on line B: line A has feed=${protocol}`);
+  }
+  return { ...endpoint, protocol };
+}
+
 /**
- * Feed, book and order entry, joined by the native loop.
+ * Feed, books and order entry, joined by the native loop.
  *
  * @example
  * ```ts ignore
@@ -49,12 +94,23 @@ export interface Seat {
  * engine.start(); // on a thread of its own
  * console.log(engine.book.top, engine.breakdown);
  * ```
+ *
+ * @example Many symbols, two lines
+ * ```ts ignore
+ * using engine = Engine.open({
+ *   feed: "udp://233.54.12.111:26400?feed=itch50&if=eth1",
+ *   lineB: "udp://233.49.196.111:26400?if=eth2",
+ *   requests: "udp://10.77.0.1:18000",
+ *   snapshots: "tcp://10.77.0.1:18001",
+ *   symbols: ["AAPL", "MSFT"],
+ * });
+ * engine.start();
+ * console.log(engine.books.at("AAPL").ladder(5), engine.feed.report);
+ * ```
  */
 export class Engine implements Disposable {
   /** Market data: endpoint and counters. */
   readonly feed: Feed;
-  /** The book. */
-  readonly book: Book;
   /** Where the nanoseconds go. */
   readonly breakdown: Breakdown;
   /**
@@ -75,17 +131,26 @@ export class Engine implements Disposable {
 
   readonly #control: SharedMemory;
   readonly #bookMemory: SharedMemory;
+  readonly #book: Book | undefined;
+  readonly #books: Books | undefined;
   #handle: Deno.PointerValue;
   #bookFd = -1;
   #desk: Desk | undefined;
 
   private constructor(feed: FeedEndpoint, orders: OrderEndpoint | undefined, options: EngineOptions) {
     const levels = options.levels ?? 16384;
+    const lineB = lineBOf(options, feed);
+    const requests = options.requests === undefined ? undefined : asServer(options.requests, "udp");
+    const snapshots = options.snapshots === undefined ? undefined : asServer(options.snapshots, "tcp");
+    const endpoints = { feed, lineB, orders, requests, snapshots };
     this.#control = new SharedMemory(check(native().hp_control_bytes()));
-    this.#bookMemory = Book.allocate(levels);
-    this.#handle = openEngine(feed, orders, options, this.#control, this.#bookMemory, levels);
-    this.feed = new Feed(feed, this.#control);
-    this.book = new Book(this.#bookMemory);
+    this.#books = feed.protocol === "lll" ? undefined : makeBooks(feed, options);
+    this.#books?.lend();
+    this.#bookMemory = this.#books?.memory ?? Book.allocate(levels);
+    this.#handle = openEngine(endpoints, options, this.#control, this.#bookMemory, levels);
+    this.#book = this.#books ? undefined : new Book(this.#bookMemory);
+    for (const name of options.symbols ?? []) this.want(name);
+    this.feed = new Feed(feed, this.#control, lineB);
     this.breakdown = new Breakdown(this.#control);
     this.oneWay = new Histogram(this.#control, CONTROL.one_way);
     this.wireToHand = new Histogram(this.#control, CONTROL.wire_to_hand);
@@ -97,7 +162,7 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Opens the receive path and, when given, the order session; asks Deno for both first.
+   * Opens the feed's lines and, when given, the order session; asks Deno for each first.
    *
    * @param options Endpoints and limits.
    * @returns An engine that stands still: take turns with {@linkcode next}, or {@linkcode start} its thread.
@@ -112,6 +177,43 @@ export class Engine implements Disposable {
   get handle(): Deno.PointerObject {
     if (this.#handle === null) throw new TypeError("Cannot use the engine: it is closed");
     return this.#handle;
+  }
+
+  /**
+   * The book of a feed of one symbol (`lll`).
+   *
+   * @throws {TypeError} when the feed has many: see {@linkcode books}.
+   */
+  get book(): Book {
+    if (this.#book) return this.#book;
+    throw new TypeError(
+      `Cannot look at the book: feed ${this.feed.endpoint.protocol} has one a symbol; use books.at("NAME")`,
+    );
+  }
+
+  /**
+   * The books of a feed of many symbols.
+   *
+   * @throws {TypeError} when the feed has one: see {@linkcode book}.
+   */
+  get books(): Books {
+    if (this.#books) return this.#books;
+    throw new TypeError("Cannot look at books: feed lll has one; use book");
+  }
+
+  /** What strategies are given: the one book, or the books of many symbols. */
+  get shelf(): Book | Books {
+    return this.#book ?? this.books;
+  }
+
+  /**
+   * Subscribes to one more symbol, from its next message on. Not while the native thread runs.
+   *
+   * @param name As the exchange writes it, 1 to 8 characters.
+   */
+  want(name: string): this {
+    check(native().hp_engine_want(this.handle, cString(name)));
+    return this;
   }
 
   /** It has not been closed. */
@@ -232,7 +334,7 @@ export class Engine implements Disposable {
     if (this.#handle !== null) check(native().hp_engine_stop(this.handle));
   }
 
-  /** The book's memory as a file another process can join. */
+  /** The memory of the book, or of the books, as a file another process can join. */
   get bookFile(): { path: string; bytes: number } {
     this.#shareBook();
     return { path: `/proc/${Deno.pid}/fd/${this.#bookFd}`, bytes: this.#bookMemory.bytes };
@@ -351,7 +453,9 @@ export class Engine implements Disposable {
         this.connected ? "connected" : "no link"
       }): ${sent} sent, ${acked} acknowledged, ${failed} failed, ${refused} refused`
       : "no order entry";
-    const records = `${formatCount(this.feed.counters.delivered)} records`;
+    const records = this.#book
+      ? `${formatCount(this.feed.counters.delivered)} records`
+      : `${formatCount(this.feed.stream.counters.delivered)} messages`;
     return picture(context, `Engine via ${via}, ${state}, ${records}`, () =>
       [
         `Engine ${state}`,

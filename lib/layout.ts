@@ -85,7 +85,7 @@ export const ORDER_OPTIONS = {
 
 /** `struct hp_engine_options`. */
 export const ENGINE_OPTIONS = {
-  bytes: 672,
+  bytes: 1344,
   rx: 0,
   order: 480,
   hole_ns: 608,
@@ -93,6 +93,11 @@ export const ENGINE_OPTIONS = {
   spin_turns: 620,
   price_scale: 624,
   qty_scale: 632,
+  feed: 640,
+  framing: 644,
+  day_stamps: 648,
+  rx_b: 672,
+  recovery: 1152,
 } as const;
 
 /** `struct hp_histogram`. */
@@ -171,6 +176,9 @@ export const EVENT = {
   ready_tsc: 96,
   start_tsc: 104,
   wire_ns: 112,
+  symbol: 120,
+  message: 124,
+  type: 125,
 } as const;
 
 /** `struct hp_request`. */
@@ -297,7 +305,7 @@ export const ORDER_STATS = {
 
 /** `struct hp_control`: the engine's shared page. */
 export const CONTROL = {
-  bytes: 99904,
+  bytes: 122992,
   epoch_ms: 0,
   tsc_hz: 8,
   running: 16,
@@ -316,6 +324,9 @@ export const CONTROL = {
   one_way: 72928,
   wire_to_hand: 81920,
   tick_to_send: 90912,
+  rx_b: 99904,
+  stream: 100160,
+  report: 119856,
 } as const;
 
 /** `struct hp_market_options`. */
@@ -506,10 +517,13 @@ export const KIND = {
   END: 4,
   LINK: 5,
   OVERRUN: 6,
+  TRADE: 7,
+  STATUS: 8,
+  REPAIR: 9,
 } as const;
 
 /** `enum hp_event_flags`; book flags stand `BOOK_SHIFT` bits higher. */
-export const FLAG = { BID: 1, SNAPSHOT: 2, LAST: 4, MORE: 8, BOOK_SHIFT: 8 } as const;
+export const FLAG = { BID: 1, SNAPSHOT: 2, LAST: 4, MORE: 8, LOST: 64, BOOK_SHIFT: 8 } as const;
 
 /** `enum hp_book_flags`. */
 export const BOOK_FLAG = { STALE: 1, CROSSED: 2, NO_BID: 4, NO_ASK: 8, OPEN: 16 } as const;

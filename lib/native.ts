@@ -116,6 +116,7 @@ export const SYMBOLS = {
   hp_engine_open: {
     parameters: [
       "buffer", // const struct hp_engine_options *options
+      "buffer", // const struct hp_schema *schema
       "buffer", // struct hp_control *control
       "buffer", // void *book_memory
       "i32", // int32_t book_bytes
@@ -143,6 +144,13 @@ export const SYMBOLS = {
     result: "i32",
   },
   hp_engine_go_on: { parameters: ["pointer"], result: "i32" },
+  hp_engine_want: {
+    parameters: [
+      "pointer", // struct hp_engine *engine
+      "buffer", // const char *name
+    ],
+    result: "i32",
+  },
   hp_engine_arm: {
     parameters: [
       "pointer", // struct hp_engine *engine

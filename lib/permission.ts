@@ -36,20 +36,44 @@ import {
   READER_FEEDS,
   READER_OPTIONS,
   READER_ROW,
+  RECOVERY_OPTIONS,
   RX_FLAG,
   RX_OPTIONS,
   TRAFFIC_OPTIONS,
   TX_FLAG,
   TX_OPTIONS,
 } from "./layout.ts";
+import { protocolOf } from "./feed/protocol.ts";
 import { check, checkHandle, cString, native, putText, type SharedMemory } from "./native.ts";
+
+/** How hard what is missing is asked for, and when that is given up. */
+export interface RecoveryLimits {
+  /** A request is repeated after this many ms. @default {10} */
+  timeoutMs?: number;
+  /** Requests in a row without an answer, before a hole is given up. @default {5} */
+  attempts?: number;
+  /** A hole is given up this many ms after it was first asked for. @default {1000} */
+  boundMs?: number;
+  /** Longer holes (messages) are not asked for. @default {65536} */
+  boundMessages?: number;
+  /** A snapshot may take this many ms. @default {10000} */
+  snapshotMs?: number;
+  /** Attempts at a snapshot. @default {3} */
+  snapshotAttempts?: number;
+  /** Login of the snapshot server: at most 6 characters. @default {""} */
+  username?: string;
+  /** And its password: at most 10. @default {""} */
+  password?: string;
+}
 
 /** Limits and habits of an engine that are no endpoint. */
 export interface EngineLimits {
-  /** A missing record older than this many ns is a gap. @default {1e6} */
+  /** A missing message older than this many ns is asked for, or is a gap. @default {1e6} */
   holeNs?: number;
-  /** Trust the book after a gap. @default {false} */
+  /** Trust the books after a gap. @default {false} */
   goOn?: boolean;
+  /** How hard what is missing is asked for. */
+  recovery?: RecoveryLimits;
   /** Empty looks at the wire before a turn gives up. @default {256} */
   spinTurns?: number;
   /** Largest quantity of one order, scaled; 0 is no limit. @default {0} */
@@ -266,40 +290,93 @@ function putOrders(at: DataView, orders: OrderEndpoint, limits: EngineLimits): v
   at.setUint32(ORDER_OPTIONS.later, limits.connectLater ? 1 : 0, true);
 }
 
+/** Where an engine's market data comes from and its orders go. */
+export interface EngineEndpoints {
+  /** Line A. */
+  feed: FeedEndpoint;
+  /** Line B. */
+  lineB: FeedEndpoint | undefined;
+  /** Order entry. */
+  orders: OrderEndpoint | undefined;
+  /** Who is asked for missing messages. */
+  requests: ServerEndpoint | undefined;
+  /** Who hands out snapshots. */
+  snapshots: ServerEndpoint | undefined;
+}
+
+/** Both servers are reached from one namespace. */
+function putRecovery(
+  at: DataView,
+  { requests, snapshots }: EngineEndpoints,
+  recovery: RecoveryLimits = {},
+): void {
+  if (requests && snapshots && requests.netns !== snapshots.netns) {
+    throw new TypeError(
+      "Cannot ask for requests and snapshots from two namespaces: give both the same netns=",
+    );
+  }
+  putText(at, RECOVERY_OPTIONS.request_address, 16, requests?.address ?? "", "address");
+  putText(at, RECOVERY_OPTIONS.snapshot_address, 16, snapshots?.address ?? "", "address");
+  putText(at, RECOVERY_OPTIONS.netns, 64, (requests ?? snapshots)?.netns ?? "", "namespace");
+  putText(at, RECOVERY_OPTIONS.username, 7, recovery.username ?? "", "user name");
+  putText(at, RECOVERY_OPTIONS.password, 11, recovery.password ?? "", "password");
+  at.setUint32(RECOVERY_OPTIONS.request_port, requests?.port ?? 0, true);
+  at.setUint32(RECOVERY_OPTIONS.snapshot_port, snapshots?.port ?? 0, true);
+  at.setUint32(RECOVERY_OPTIONS.timeout_ms, recovery.timeoutMs ?? 0, true);
+  at.setUint32(RECOVERY_OPTIONS.attempts, recovery.attempts ?? 0, true);
+  at.setUint32(RECOVERY_OPTIONS.bound_ms, recovery.boundMs ?? 0, true);
+  at.setUint32(RECOVERY_OPTIONS.bound_messages, recovery.boundMessages ?? 0, true);
+  at.setUint32(RECOVERY_OPTIONS.snapshot_ms, recovery.snapshotMs ?? 0, true);
+  at.setUint32(RECOVERY_OPTIONS.snapshot_attempts, recovery.snapshotAttempts ?? 0, true);
+}
+
+function part(options: Uint8Array<ArrayBuffer>, at: number, bytes: number): DataView {
+  return new DataView(options.buffer, at, bytes);
+}
+
 /**
- * Opens a feed and, when given, an order session, after asking Deno for `net` on both (for a capture: `read` on it).
+ * Opens a feed's lines and, when given, an order session and the sockets of recovery, after asking Deno for `net` on
+ * each endpoint (for a capture: `read` on it).
  *
- * @param feed Where market data comes from.
- * @param orders Where orders go; `undefined` opens none.
+ * @param endpoints Where market data comes from, and where orders go.
  * @param limits Limits and habits.
  * @param control Memory for `struct hp_control`.
- * @param book Memory for the book.
- * @param levels Levels a side of the book.
+ * @param book Memory for the book (lll), or with books that are laid out.
+ * @param levels lll: levels a side of the book.
  * @returns The native handle.
  * @throws {Deno.errors.NotCapable} naming the flag; nothing was opened.
  */
 export function openEngine(
-  feed: FeedEndpoint,
-  orders: OrderEndpoint | undefined,
+  endpoints: EngineEndpoints,
   limits: EngineLimits,
   control: SharedMemory,
   book: SharedMemory,
   levels: number,
 ): Deno.PointerObject {
+  const { feed, lineB, orders, requests, snapshots } = endpoints;
+  const protocol = protocolOf(feed.protocol);
   askRx(feed, "feed");
+  if (lineB) askRx(lineB, "line B of the feed");
   if (orders) askNet(orders.address, orders.port, "order entry");
+  if (requests) askNet(requests.address, requests.port, "requests to");
+  if (snapshots) askNet(snapshots.address, snapshots.port, "snapshots of");
   const options = new Uint8Array(ENGINE_OPTIONS.bytes);
   const view = new DataView(options.buffer);
-  putRx(new DataView(options.buffer, ENGINE_OPTIONS.rx, RX_OPTIONS.bytes), feed);
-  if (orders) {
-    putOrders(new DataView(options.buffer, ENGINE_OPTIONS.order, ORDER_OPTIONS.bytes), orders, limits);
-  }
+  putRx(part(options, ENGINE_OPTIONS.rx, RX_OPTIONS.bytes), feed);
+  if (lineB) putRx(part(options, ENGINE_OPTIONS.rx_b, RX_OPTIONS.bytes), lineB);
+  if (orders) putOrders(part(options, ENGINE_OPTIONS.order, ORDER_OPTIONS.bytes), orders, limits);
+  putRecovery(part(options, ENGINE_OPTIONS.recovery, RECOVERY_OPTIONS.bytes), endpoints, limits.recovery);
+  view.setInt32(ENGINE_OPTIONS.feed, protocol.feed, true);
+  view.setInt32(ENGINE_OPTIONS.framing, protocol.framing, true);
+  view.setUint32(ENGINE_OPTIONS.day_stamps, protocol.dayStamps ? 1 : 0, true);
   view.setFloat64(ENGINE_OPTIONS.hole_ns, limits.holeNs ?? 0, true);
   view.setUint32(ENGINE_OPTIONS.go_on, limits.goOn ? 1 : 0, true);
   view.setUint32(ENGINE_OPTIONS.spin_turns, limits.spinTurns ?? 0, true);
   view.setFloat64(ENGINE_OPTIONS.price_scale, 1e6, true);
   view.setFloat64(ENGINE_OPTIONS.qty_scale, feed.qtyScale, true);
-  return checkHandle(native().hp_engine_open(options, control.u8, book.u8, book.bytes, levels));
+  return checkHandle(
+    native().hp_engine_open(options, protocol.table, control.u8, book.u8, book.bytes, levels),
+  );
 }
 
 /**

@@ -12,7 +12,6 @@
 
 #include "engine.h"
 #include "measure/error.h"
-#include "rx/interface.h"
 #include "rx/netns.h"
 
 #define SLEEP_MS   10 /* longest sleep without looking at stop requests */
@@ -32,32 +31,6 @@ static void set_defaults(struct hp_engine_options *options)
 		options->hole_ns = HOLE_NS;
 	if (!options->spin_turns)
 		options->spin_turns = SPIN_TURNS;
-	if (!(options->price_scale > 0))
-		options->price_scale = 1e6;
-	if (!(options->qty_scale > 0))
-		options->qty_scale = 1;
-}
-
-static int open_rx(struct hp_engine *engine)
-{
-	const struct hp_rx_options *options = &engine->options.rx;
-	int error = rx_path_open(&engine->rx, options, &engine->control->rx), before;
-
-	if (error)
-		return error;
-	if (options->queue && options->path != HP_RX_XDP)
-		rx_note(&engine->control->rx, "every queue's datagrams: queue= is xdp's");
-	engine->recorded = options->path == HP_RX_PCAP;
-	if (engine->recorded && options->ifname[0])
-		rx_note(&engine->control->rx, "a file: if= without effect");
-	if (engine->recorded)
-		return 0;
-	before = netns_enter(options->netns);
-	if (before < -1)
-		return before;
-	error = interface_watch_open(&engine->interface, options->ifname);
-	netns_leave(before);
-	return error;
 }
 
 static int open_orders(struct hp_engine *engine)
@@ -75,18 +48,6 @@ static int open_orders(struct hp_engine *engine)
 	return error;
 }
 
-static int open_book(struct hp_engine *engine, void *memory, int32_t bytes, int32_t levels)
-{
-	engine->book = hp_book_open(memory, bytes, levels);
-	if (!engine->book)
-		return -EINVAL;
-	engine->book->price_scale = engine->options.price_scale;
-	engine->book->qty_scale = engine->options.qty_scale;
-	if (!engine->options.go_on)
-		book_mark_stale(engine->book, 1); /* empty until a snapshot says otherwise */
-	return 0;
-}
-
 /* Fills the options from `options`, `control`'s clock and the feed; opens the market data before the orders:
  * the exchange starts sending as soon as it is connected to. */
 static int open_rooms(struct hp_engine *engine, void *book_memory, int32_t book_bytes, int32_t levels)
@@ -98,20 +59,20 @@ static int open_rooms(struct hp_engine *engine, void *book_memory, int32_t book_
 	engine->control->epoch_ms = (double)(engine->epoch_ns / 1000000);
 	engine->control->tsc_hz = hp_clock.has_tsc ? 1e9 / hp_clock.ns_per_tick : 0;
 	engine->control->stamp_ns = (double)hp_clock.stamp_ticks * hp_clock.ns_per_tick;
-	sequencer_init(&engine->feed, &engine->control->feed, (uint64_t)engine->options.hole_ns);
-	error = open_book(engine, book_memory, book_bytes, levels);
+	error = engine_open_feed(engine, book_memory, book_bytes, levels);
 	if (!error && pipe2(engine->wake, O_NONBLOCK | O_CLOEXEC))
 		error = fail(errno, "Cannot create the engine's wake pipe: %m");
 	if (!error)
-		error = open_rx(engine);
+		error = engine_open_lines(engine);
 	if (!error && !engine->options.order.later)
 		error = open_orders(engine);
 	engine->mark = clock_ticks();
 	return error;
 }
 
-struct hp_engine *hp_engine_open(const struct hp_engine_options *options, struct hp_control *control,
-				 void *book_memory, int32_t book_bytes, int32_t levels)
+struct hp_engine *hp_engine_open(const struct hp_engine_options *options, const struct hp_schema *schema,
+				 struct hp_control *control, void *book_memory, int32_t book_bytes,
+				 int32_t levels)
 {
 	struct hp_engine *engine;
 
@@ -129,7 +90,8 @@ struct hp_engine *hp_engine_open(const struct hp_engine_options *options, struct
 	memset(control, 0, sizeof(*control));
 	engine->options = *options;
 	engine->control = control;
-	engine->wake[0] = engine->wake[1] = engine->interface.fd = -1;
+	engine->schema = schema;
+	engine->wake[0] = engine->wake[1] = -1;
 	for (int i = 0; i < ENGINE_SEATS; i++)
 		engine->seats[i].next_order = 1;
 	if (open_rooms(engine, book_memory, book_bytes, levels)) {
@@ -157,11 +119,8 @@ int32_t hp_engine_close(struct hp_engine *engine)
 	if (engine->orders)
 		order_close(engine->orders);
 	hp_engine_record_stop(engine);
-	if (engine->rx) {
-		engine->rx->ops->refresh(engine->rx);
-		engine->rx->ops->close(engine->rx);
-	}
-	interface_watch_close(&engine->interface);
+	engine_close_lines(engine);
+	engine_close_feed(engine);
 	for (int i = 0; i < 2; i++)
 		if (engine->wake[i] >= 0)
 			close(engine->wake[i]);
@@ -174,7 +133,7 @@ int32_t hp_engine_close(struct hp_engine *engine)
 int32_t hp_engine_record(struct hp_engine *engine, const char *path, double room,
 			 struct hp_recorder_stats *stats)
 {
-	const struct hp_rx_options *lines[1];
+	const struct hp_rx_options *lines[FEED_LINES];
 
 	if (!engine || engine->running || engine->recorder)
 		return fail(
@@ -182,8 +141,9 @@ int32_t hp_engine_record(struct hp_engine *engine, const char *path, double room
 			"Cannot record: the engine is closed, runs on its own thread, or records already");
 	if (!path || !stats)
 		return fail(EINVAL, "Cannot record: a file and memory for the counters are needed");
-	lines[0] = &engine->options.rx;
-	return recorder_open(&engine->recorder, path, lines, 1, room, stats);
+	for (uint32_t i = 0; i < engine->line_count; i++)
+		lines[i] = engine->lines[i].options;
+	return recorder_open(&engine->recorder, path, lines, engine->line_count, room, stats);
 }
 
 int32_t hp_engine_record_stop(struct hp_engine *engine)
@@ -235,7 +195,24 @@ int32_t hp_engine_go_on(struct hp_engine *engine)
 {
 	if (!engine || engine->running)
 		return fail(EBUSY, "Cannot go on: the engine is closed, or runs on its own thread");
-	book_mark_stale(engine->book, 0);
+	engine_go_on(engine);
+	return 0;
+}
+
+int32_t hp_engine_want(struct hp_engine *engine, const char *name)
+{
+	int error;
+
+	if (!engine || engine->running || !name)
+		return fail(EBUSY, "Cannot subscribe: the engine is closed, or runs on its own thread");
+	if (!engine->symbols)
+		return fail(ENOTSUP, "Cannot subscribe to \"%s\": feed %s has one symbol and no name for it",
+			    name, engine->feed->ops->name);
+	error = symbols_want(engine->symbols, name);
+	if (error)
+		return fail(-error, "Cannot subscribe to \"%s\": %s", name,
+			    error == -ENOSPC ? "there is no room for more names"
+					     : "names have 1 to 8 characters");
 	return 0;
 }
 
@@ -285,7 +262,7 @@ double hp_engine_drain(struct hp_engine *engine, int32_t ms)
 		return fail(EBUSY,
 			    "Cannot drain: the engine is closed, runs on its own thread, or is to drain for "
 			    "less than 0 ms");
-	before = engine->control->rx.datagrams;
+	before = engine->control->rx.datagrams + engine->control->rx_b.datagrams;
 	end = clock_ticks() + clock_to_ticks((uint64_t)ms * 1000000);
 	do {
 		int error = engine_discard(engine);
@@ -293,8 +270,8 @@ double hp_engine_drain(struct hp_engine *engine, int32_t ms)
 		if (error)
 			return error;
 	} while (clock_ticks() < end);
-	engine->rx->ops->refresh(engine->rx);
-	return engine->control->rx.datagrams - before;
+	engine_refresh_lines(engine);
+	return engine->control->rx.datagrams + engine->control->rx_b.datagrams - before;
 }
 
 int32_t hp_engine_reset(struct hp_engine *engine)

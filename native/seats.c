@@ -43,8 +43,10 @@ static int push(struct seat *seat, const struct hp_event *event)
 /* As soon as there is room: the event that was lost may have been the last for long. */
 static void tell_overruns(struct hp_engine *engine, struct seat *seat)
 {
-	struct hp_event overrun = {
-		.kind = HP_EVENT_OVERRUN, .seq = engine->book->seq, .detail = seat->overruns};
+	struct hp_event overrun = {.kind = HP_EVENT_OVERRUN,
+				   .seq = engine->seq,
+				   .detail = seat->overruns,
+				   .symbol = HP_SYMBOL_ALL};
 
 	if (!seat->overruns || !push(seat, &overrun))
 		return;
@@ -89,7 +91,7 @@ static void serve_order(struct hp_engine *engine, struct seat *seat, const struc
 {
 	uint64_t popped = clock_ticks();
 	int caused = request->ready_tsc != 0; /* by a book update; else by a person, now */
-	double seq = caused ? request->trigger_seq : engine->book->seq;
+	double seq = caused ? request->trigger_seq : engine->seq;
 	double recv_ns = caused ? request->trigger_recv_ns : engine->control->now_ns;
 	int error = engine_submit(engine, request->id, request->flags & HP_FLAG_BID, request->price,
 				  request->qty, seq, recv_ns);
@@ -120,7 +122,7 @@ static int well_formed(const struct hp_engine *engine, const struct seat *seat,
 static void serve(struct hp_engine *engine, struct seat *seat, const struct hp_request *request)
 {
 	if (request->kind == HP_REQUEST_GO_ON) {
-		book_mark_stale(engine->book, 0);
+		engine_go_on(engine);
 	} else if (!well_formed(engine, seat, request)) {
 		engine->control->order.refused += 1;
 		engine->control->order.refused_qty += 1;

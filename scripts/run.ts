@@ -2,17 +2,26 @@
  * Runs a strategy script isolated: in a Deno process of its own that holds no permission when its first line runs.
  *
  *   deno task run scripts/strategies/large_trade.ts --feed=udp://239.255.0.1:12345?if=eth1 --orders=tcp://10.77.0.1:9012
+ *                 [--line-b=udp://…] [--requests=udp://…] [--snapshots=tcp://…] [--symbols=AAPL,MSFT]
  *                 [--runner=inline] [--hgrm=loop.hgrm] [--NAME=VALUE …]
  *
  * --NAME=VALUE sets a parameter of the strategy. Ends with the session or Ctrl-C, then prints the breakdown.
  */
-import { Engine, pin, report, runInline, runIsolated, type Strategy, strategyArgs } from "hotpath";
+import {
+  Engine,
+  pin,
+  report,
+  runInline,
+  runIsolated,
+  type Strategy,
+  type StrategyArgs,
+  strategyArgs,
+} from "hotpath";
 import { scriptUrl } from "../lib/strategy/program.ts";
 
 interface Settings {
   script: string;
-  feed: string;
-  orders: string | undefined;
+  endpoints: Omit<StrategyArgs, "params">;
   runner: "inline" | "isolated";
   hgrm: string | undefined;
   params: Record<string, unknown>;
@@ -25,11 +34,11 @@ function configure(args: string[]): Settings {
       "Cannot run: no script; `deno task run scripts/strategies/large_trade.ts --feed=… --orders=…`",
     );
   }
-  const { feed, orders, params: { runner = "isolated", hgrm, ...params } } = strategyArgs(rest);
+  const { params: { runner = "isolated", hgrm, ...params }, ...endpoints } = strategyArgs(rest);
   if (runner !== "isolated" && runner !== "inline") {
     throw new TypeError(`Cannot use --runner=${runner}: isolated and inline are possible`);
   }
-  return { script, feed, orders, runner, hgrm: typeof hgrm === "string" ? hgrm : undefined, params };
+  return { script, endpoints, runner, hgrm: typeof hgrm === "string" ? hgrm : undefined, params };
 }
 
 async function inline(engine: Engine, { script, params }: Settings, signal: AbortSignal): Promise<void> {
@@ -58,8 +67,8 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop.abort());
   try {
     const settings = configure(Deno.args);
-    const { feed, orders, runner, hgrm } = settings;
-    using engine = Engine.open({ feed, orders, connectLater: true });
+    const { endpoints, runner, hgrm } = settings;
+    using engine = Engine.open({ ...endpoints, connectLater: true });
     try {
       await (runner === "inline" ? inline : isolated)(engine, settings, stop.signal);
     } finally {

@@ -1,9 +1,9 @@
 /**
  * The program whose allocations allocation_test.ts counts: events through the large-trade strategy, as the inline
- * runner hands them over ("inline"), through a seat's rings as an isolated one gets them ("seat"), or as whole sessions
- * of an exchange on the loopback interface ("engine").
+ * runner hands them over ("inline"), through a seat's rings as an isolated one gets them ("seat"), as whole sessions
+ * of an exchange on the loopback interface ("engine"), or as a capture of ITCH 5.0 with books of many symbols ("books").
  *
- *   deno run --v8-flags=--expose-gc --allow-ffi=… tests/allocation.ts inline|seat|engine EVENTS EVERY [SEAT]
+ *   deno run --v8-flags=--expose-gc --allow-ffi=… tests/allocation.ts inline|seat|engine|books EVENTS EVERY [SEAT]
  *
  * Two events in EVERY cause an order (0: none does). Prints one line of JSON: for each of some rounds the bytes the heap
  * grew by, and the orders. The semi-space must be large enough that nothing is collected inside a round.
@@ -17,7 +17,7 @@ import { SharedMemory } from "../lib/native.ts";
 import { Handlers, type RunnerOrders } from "../lib/strategy/handlers.ts";
 import { runInline } from "../lib/strategy/inline.ts";
 import { EventRing, SeatOrders } from "../lib/strategy/seat.ts";
-import { type OrderState, withParams } from "../lib/strategy/strategy.ts";
+import { type OrderState, type StrategyBook, withParams } from "../lib/strategy/strategy.ts";
 import { Update } from "../lib/strategy/update.ts";
 import largeTrade from "../scripts/strategies/large_trade.ts";
 
@@ -174,8 +174,52 @@ async function* sessions(): AsyncGenerator<Round> {
   }
 }
 
-const result: Round[] = [];
-for await (const round of how === "engine" ? sessions() : rounds(how === "seat" ? seat() : inline())) {
-  result.push(round);
+/** Sums over what was seen, so that nothing of it can be left out; the last counts events. */
+const sums = new Float64Array(3);
+
+/** Reads every getter of an event, and its symbol's book. */
+function look(update: Update, book: StrategyBook): void {
+  sums[0]! += update.symbol + update.orderRef + update.other + update.bid + update.price + book.bid +
+    book.askQty;
+  if (update.kind === "add" || update.type === "D" || update.isBid || update.incomplete) {
+    sums[1]! += book.stale ? 1 : 2;
+  }
+  sums[2]! += 1;
 }
+
+/** Likewise, a capture of many symbols. */
+async function* captures(): AsyncGenerator<Round> {
+  const [, , , to, file] = Deno.args;
+  for (let round = 0; round < ROUNDS; round++) {
+    using engine = Engine.open({
+      feed: `udp://${to}?feed=itch50&via=pcap&speed=flat&file=${file}`,
+      room: { orders: 2 ** 16, levels: 2 ** 14 },
+    });
+    const seen = sums[2]!;
+    let before = 0;
+    let bytes = 0;
+    await runInline(engine, {
+      onBook: look,
+      onTrade: look,
+      onStatus: look,
+      onStart() {
+        collect();
+        before = Deno.memoryUsage().heapUsed;
+      },
+      onStop() {
+        bytes = Deno.memoryUsage().heapUsed - before;
+      },
+    });
+    if (sums[2]! - seen < events) throw new Error(`only ${sums[2]! - seen} events came`);
+    yield { bytes, orders: 0 };
+  }
+}
+
+function drive(): AsyncGenerator<Round> | Generator<Round> {
+  if (how === "engine") return sessions();
+  return how === "books" ? captures() : rounds(how === "seat" ? seat() : inline());
+}
+
+const result: Round[] = [];
+for await (const round of drive()) result.push(round);
 console.log(JSON.stringify(result));

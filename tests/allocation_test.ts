@@ -10,6 +10,7 @@
  */
 import assert from "node:assert/strict";
 import { LIBRARY } from "../lib/native.ts";
+import { itch, moldCapture } from "./feed/moldudp.ts";
 
 const PROGRAM = new URL("./allocation.ts", import.meta.url).pathname;
 const CONFIG = new URL("../deno.json", import.meta.url).pathname;
@@ -81,4 +82,41 @@ Deno.test("runInline() allocates nothing per event of a whole session", () => {
   const { bytes } = best("engine", EVENTS, 0, ports.map(String), [net]);
   // Ten times a second timers get a turn, which costs a few hundred bytes.
   assert.ok(bytes < 3 * ROUND_BYTES, `${bytes} bytes for ${EVENTS} events`);
+});
+
+/** Orders of three symbols that come, trade, shrink, move and go. */
+function manySymbols(events: number): Uint8Array[] {
+  const messages = [1, 2, 3].map((locate) => itch("R", { locate, stock: `S${locate}` }));
+  for (let ref = 10; messages.length < events + 10; ref += 10) {
+    const locate = 1 + ref / 10 % 3;
+    const side = ref % 20 ? "B" : "S";
+    const price = side === "B" ? 990_000 - ref % 700 : 1_000_000 + ref % 900;
+    const of = { locate, ref };
+    messages.push(
+      itch("A", { ...of, side, shares: 300, price, stock: `S${locate}` }),
+      itch("E", { ...of, shares: 10 }),
+    );
+    messages.push(
+      itch("X", { ...of, shares: 20 }),
+      itch("U", { ...of, newRef: ref + 1, shares: 100, price }),
+    );
+    messages.push(
+      itch("P", { locate, side, shares: 5, price, stock: `S${locate}` }),
+      itch("D", { locate, ref: ref + 1 }),
+    );
+  }
+  return messages;
+}
+
+Deno.test("runInline() allocates nothing per event of a capture with books of many symbols", () => {
+  const events = 300_000;
+  const to = "233.54.12.111:26400";
+  const file = Deno.makeTempFileSync({ prefix: "hotpath-", suffix: ".pcap" });
+  try {
+    Deno.writeFileSync(file, moldCapture(manySymbols(events), { to }));
+    const { bytes } = best("books", events, 0, [to, file], [`--allow-read=${file}`]);
+    assert.ok(bytes < 3 * ROUND_BYTES, `${bytes} bytes for ${events} events`);
+  } finally {
+    Deno.removeSync(file);
+  }
 });

@@ -12,6 +12,7 @@ import {
 import { parseFeed, parseOrders } from "hotpath";
 
 const FEED: FeedEndpoint = {
+  protocol: "lll",
   address: "239.255.0.1",
   port: 12345,
   via: "udp",
@@ -146,7 +147,7 @@ for (
     [
       "udp://239.255.0.1:1?iface=lo",
       'Cannot parse endpoint "udp://239.255.0.1:1?iface=lo": no option "iface"; ' +
-      "there are via, if, netns, queue, cpu, wait, qty, rcvbuf, stamps, budget, sqpoll, queues, mode, frame, frames, also, ring, fanout, file, speed",
+      "there are feed, via, if, netns, queue, cpu, wait, qty, rcvbuf, stamps, budget, sqpoll, queues, mode, frame, frames, also, ring, fanout, file, speed",
     ],
     [
       "udp://1.2.3.4:1?via=tcp",

@@ -7,6 +7,9 @@
 /** Feeds in the order of `enum hp_feed`. */
 export const FEED_NAMES = ["lll", "itch50", "deep", "tops", "schema"] as const;
 
+/** What carries a feed's messages, in the order of `enum hp_framing`. */
+export const FRAMINGS = ["MoldUDP64", "IEX-TP"] as const;
+
 /** What a message does, in the order of `enum hp_message_kind`. */
 export const MESSAGE_KINDS = [
   "other",

@@ -44,7 +44,7 @@ export class Desk {
     const events = new EventRing(memory);
     const update = new Update(memory, events.slot);
     const raw = new SeatOrders(memory, events, () => hp_seat_wake(handle, wakeFd));
-    this.orders = new Orders(raw, engine.book, () => this.#drain(events, update));
+    this.orders = new Orders(raw, engine.shelf, () => this.#drain(events, update));
     this.#timer = setInterval(() => this.orders.refresh(), POLL_MS);
     Deno.unrefTimer(this.#timer as unknown as number);
   }

@@ -1,11 +1,10 @@
 /** Order entry: for a strategy that polls the engine itself, and for people. @module */
-import type { Book } from "../book/book.ts";
 import { CONTROL, ORDER_STATS } from "../layout.ts";
 import { readCounters } from "../measure/counters.ts";
 import { drawTable, type InspectContext, picture } from "../measure/print.ts";
 import { native, type SharedMemory } from "../native.ts";
 import { OrderStates, type RunnerOrders } from "../strategy/handlers.ts";
-import { ORDER_STATES, type OrderState } from "../strategy/strategy.ts";
+import { type Market, ORDER_STATES, type OrderState } from "../strategy/strategy.ts";
 
 /** Counters of order entry; refusals by reason. */
 export type OrderCounters = Record<
@@ -197,7 +196,7 @@ export class Order {
 export class Orders {
   /** The seat's own order entry: scaled integers. */
   readonly raw: RunnerOrders;
-  readonly #book: Book;
+  readonly #scales: Market;
   readonly #drain: () => void;
   readonly #list: Order[] = [];
 
@@ -205,12 +204,12 @@ export class Orders {
    * Order entry over a seat's.
    *
    * @param raw The seat's orders.
-   * @param book For its scales.
+   * @param scales The market's: a book's, or those of books.
    * @param drain Takes in what the engine has told.
    */
-  constructor(raw: RunnerOrders, book: Book, drain: () => void) {
+  constructor(raw: RunnerOrders, scales: Market, drain: () => void) {
     this.raw = raw;
-    this.#book = book;
+    this.#scales = scales;
     this.#drain = drain;
   }
 
@@ -238,8 +237,8 @@ export class Orders {
   }
 
   #send(side: "buy" | "sell", price: number, qty: number): Order {
-    const scaledPrice = this.#scaled("price", price, this.#book.priceScale);
-    const scaledQty = this.#scaled("quantity", qty, this.#book.qtyScale);
+    const scaledPrice = this.#scaled("price", price, this.#scales.priceScale);
+    const scaledQty = this.#scaled("quantity", qty, this.#scales.qtyScale);
     const id = side === "buy" ? this.raw.buy(scaledPrice, scaledQty) : this.raw.sell(scaledPrice, scaledQty);
     if (id < 0) throw new Error("Cannot send the order: 1,024 requests wait already; is the engine running?");
     const order = new Order(this, id, side, price, qty);

@@ -6,9 +6,10 @@
  * @module
  */
 import { Book } from "../book/book.ts";
+import { Books } from "../book/books.ts";
 import { SEAT } from "../layout.ts";
 import { check, checkHandle, cString, seatNative, SharedMemory } from "../native.ts";
-import { Handlers } from "./handlers.ts";
+import { Handlers, marketOf } from "./handlers.ts";
 import { EventRing, SeatOrders } from "./seat.ts";
 import { type Params, type Strategy, withParams } from "./strategy.ts";
 import { Update } from "./update.ts";
@@ -17,8 +18,10 @@ import { Update } from "./update.ts";
 export interface ChildOptions {
   /** File of the seat's memory ("/proc/PID/fd/N") and its size. */
   seat: { path: string; bytes: number };
-  /** File of the book's memory and its size. */
+  /** File of the memory of the book, or the books, and its size. */
   book: { path: string; bytes: number };
+  /** What the engine's feed speaks: whether there is one book or many. */
+  feed: string;
   /** The engine's wake pipe. */
   wake: string;
   /** Parameters set anew. */
@@ -53,14 +56,9 @@ export function serve<P extends Params>(strategy: Strategy<P>): void {
   const events = new EventRing(seat);
   const orders = new SeatOrders(seat, events, () => symbols.hp_seat_wake(handle, wakeFd));
   const update = new Update(seat, events.slot);
-  const handlers = new Handlers(
-    strategy,
-    update,
-    new Book(bookMemory),
-    orders,
-    params(strategy),
-  );
-  handlers.start({ priceScale: seat.f64[SEAT.price_scale / 8]!, qtyScale: seat.f64[SEAT.qty_scale / 8]! });
+  const shelf = options.feed === "lll" ? new Book(bookMemory) : Books.view(bookMemory);
+  const handlers = new Handlers(strategy, update, shelf, orders, params(strategy));
+  handlers.start(marketOf(shelf));
   turn(handlers, events, update);
   handlers.stop();
 }

@@ -1,5 +1,6 @@
 /** Turns an event's kind into a call of the strategy's handler: what every runner shares. @module */
-import type { Book } from "../book/book.ts";
+import { Book } from "../book/book.ts";
+import type { Books } from "../book/books.ts";
 import { KIND } from "../layout.ts";
 import {
   type Market,
@@ -7,6 +8,7 @@ import {
   type OrderState,
   type Params,
   type Strategy,
+  type StrategyBook,
   type StrategyOrders,
 } from "./strategy.ts";
 import type { Update } from "./update.ts";
@@ -43,23 +45,54 @@ export class OrderStates {
   }
 }
 
-const nothing = () => {};
+/** What a strategy is told of the market whose book, or books, it is given. */
+export function marketOf(shelf: Book | Books): Market {
+  const { priceScale, qtyScale } = shelf;
+  return shelf instanceof Book ? { priceScale, qtyScale } : { priceScale, qtyScale, books: shelf };
+}
 
-/** A strategy bound to its book, orders and parameters. */
+/** A strategy bound to its books, orders and parameters. */
 export class Handlers<P extends Params> {
   readonly #strategy: Strategy<P>;
-  readonly #onBook: NonNullable<Strategy<P>["onBook"]>;
+  readonly #hearsBook: boolean;
+  /** `undefined`: there is one book. */
+  readonly #shelf: Books | undefined;
+  /** Books met so far, by symbol: looking one up here costs a load. Full from the start, so that it stays an array. */
+  readonly #met: (StrategyBook | undefined)[];
+  /** The one book, or that of the last event. */
+  #last: StrategyBook;
 
-  /** @param strategy The handlers. @param update The reused event. @param params Already complete. */
+  /**
+   * @param strategy The handlers.
+   * @param update The reused event.
+   * @param books The one book there is, or the books of many symbols.
+   * @param params Already complete.
+   */
   constructor(
     strategy: Strategy<P>,
     readonly update: Update,
-    readonly book: Book,
+    books: Book | Books,
     readonly orders: RunnerOrders,
     readonly params: P,
   ) {
     this.#strategy = strategy;
-    this.#onBook = strategy.onBook?.bind(strategy) ?? nothing;
+    this.#hearsBook = strategy.onBook !== undefined;
+    this.#shelf = books instanceof Book ? undefined : books;
+    this.#met = new Array(books instanceof Book ? 0 : books.room.symbols).fill(undefined);
+    this.#last = books instanceof Book ? books : books.symbol(0);
+  }
+
+  /** The book the event is about; the last one again where it is about none. */
+  #book(): StrategyBook {
+    if (this.#shelf === undefined) return this.#last;
+    const book = this.#met[this.update.symbol];
+    if (book === this.#last) return book; // a store that is not needed costs more than the question
+    return book === undefined ? this.#meet(this.update.symbol) : this.#last = book;
+  }
+
+  #meet(symbol: number): StrategyBook {
+    if (symbol < this.#met.length) this.#last = this.#met[symbol] = this.#shelf!.symbol(symbol);
+    return this.#last;
   }
 
   /** Calls `onStart`. */
@@ -70,7 +103,8 @@ export class Handlers<P extends Params> {
   /** Hands the event in `update`'s slot to its handler. Returns true at the session's end. */
   dispatch(kind: number): boolean {
     if (kind === KIND.BOOK) {
-      this.#onBook(this.update, this.book, this.orders, this.params);
+      // Called as a method and not bound: V8 knows such a call's target, and puts the handler into the loop.
+      if (this.#hearsBook) this.#strategy.onBook!(this.update, this.#book(), this.orders, this.params);
       return false;
     }
     return this.#rare(kind);
@@ -78,10 +112,17 @@ export class Handlers<P extends Params> {
 
   #rare(kind: number): boolean {
     const { update, orders } = this;
-    if (kind === KIND.GAP || kind === KIND.OVERRUN) {
+    if (kind === KIND.TRADE) {
+      this.#strategy.onTrade?.(update, this.#book(), orders, this.params);
+    } else if (kind === KIND.STATUS) {
+      this.#strategy.onStatus?.(update, this.#book(), orders, this.params);
+    } else if (kind === KIND.GAP || kind === KIND.OVERRUN) {
       const lost = kind === KIND.GAP ? update.detail : 0;
-      const gap = { seq: update.seq, lost, overrun: update.detail - lost };
-      if (this.#strategy.onGap?.(gap, this.book, orders, this.params) === "go on") orders.goOn();
+      const recovering = kind === KIND.GAP && !update.lost;
+      const gap = { seq: update.seq, lost, recovering, overrun: update.detail - lost };
+      if (this.#strategy.onGap?.(gap, this.#last, orders, this.params) === "go on") orders.goOn();
+    } else if (kind === KIND.REPAIR) {
+      this.#strategy.onRepair?.({ seq: update.seq }, this.#last, orders, this.params);
     } else if (kind === KIND.ORDER) {
       const state = ORDER_STATES[update.detail] ?? "unknown";
       orders.note(update.orderId, state);

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers";
 import type { Engine } from "../engine.ts";
 import { KIND } from "../layout.ts";
 import { native } from "../native.ts";
-import { Handlers } from "./handlers.ts";
+import { Handlers, marketOf } from "./handlers.ts";
 import { type Params, type Strategy, withParams } from "./strategy.ts";
 
 /** How an inline run ends. */
@@ -41,18 +41,18 @@ export async function runInline<P extends Params>(
   strategy: Strategy<P>,
   options: InlineOptions = {},
 ): Promise<InlineEnd> {
-  const { update, book, inlineOrders } = engine;
+  const { update, shelf, inlineOrders } = engine;
   const handlers = new Handlers(
     strategy,
     update,
-    book,
+    shelf,
     inlineOrders,
     withParams(strategy, options.params ?? {}),
   );
   const untilEnd = options.untilEnd ?? true;
   inlineOrders.rehearse();
   engine.connect();
-  handlers.start({ priceScale: book.priceScale, qtyScale: book.qtyScale });
+  handlers.start(marketOf(shelf));
   try {
     for (let quietSince = performance.now();;) {
       const before = engine.loops;

@@ -72,6 +72,7 @@ export class IsolatedRun implements AsyncDisposable {
     this.#process = spawn({
       seat: { path: `/proc/${Deno.pid}/fd/${this.#seatFd}`, bytes: memory.bytes },
       book: engine.bookFile,
+      feed: engine.feed.endpoint.protocol,
       wake: engine.wakeFile,
       params: options.params ?? {},
       spin: options.spin ?? navigator.hardwareConcurrency >= 4,

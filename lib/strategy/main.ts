@@ -6,10 +6,18 @@ import type { Params, Strategy } from "./strategy.ts";
 
 /** The arguments of a strategy's command line. */
 export interface StrategyArgs {
-  /** Market data. */
+  /** Market data: `--feed=`. */
   feed: string;
-  /** Order entry. */
+  /** Order entry: `--orders=`. */
   orders: string | undefined;
+  /** Line B of the feed: `--line-b=`. */
+  lineB?: string;
+  /** Who is asked for missing messages: `--requests=`. */
+  requests?: string;
+  /** Who hands out snapshots: `--snapshots=`. */
+  snapshots?: string;
+  /** What is subscribed to: `--symbols=AAPL,MSFT`. */
+  symbols?: string[];
   /** Everything else: parameters. */
   params: Record<string, unknown>;
 }
@@ -21,18 +29,26 @@ export interface StrategyArgs {
  */
 export function strategyArgs(args: string[]): StrategyArgs {
   const { values } = parseArgs({ args, strict: false });
-  const { feed, orders, ...params } = values;
+  const { feed, orders, "line-b": lineB, requests, snapshots, symbols, ...params } = values;
   if (typeof feed !== "string") {
     throw new TypeError(
       "Cannot run the strategy: no feed; add --feed=udp://239.255.0.1:12345?if=NAME (and --orders=tcp://HOST:9012)",
     );
   }
-  return { feed, orders: typeof orders === "string" ? orders : undefined, params };
+  return {
+    feed,
+    orders: typeof orders === "string" ? orders : undefined,
+    ...typeof lineB === "string" ? { lineB } : {},
+    ...typeof requests === "string" ? { requests } : {},
+    ...typeof snapshots === "string" ? { snapshots } : {},
+    ...typeof symbols === "string" ? { symbols: symbols.split(",") } : {},
+    params,
+  };
 }
 
 /**
- * Runs a strategy inline with what its own `deno run` granted: `--feed=`, `--orders=`, and `--name=value` for its
- * parameters. Ends with the session or with Ctrl-C, then prints the breakdown.
+ * Runs a strategy inline with what its own `deno run` granted: `--feed=`, `--orders=`, `--line-b=`, `--requests=`,
+ * `--snapshots=`, `--symbols=`, and `--name=value` for its parameters. Ends with the session or with Ctrl-C, then prints the breakdown.
  *
  * @example
  * ```ts ignore
@@ -44,8 +60,8 @@ export async function main<P extends Params>(strategy: Strategy<P>): Promise<voi
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   try {
-    const { feed, orders, params } = strategyArgs(Deno.args);
-    using engine = Engine.open({ feed, orders, connectLater: true });
+    const { params, ...endpoints } = strategyArgs(Deno.args);
+    using engine = Engine.open({ ...endpoints, connectLater: true });
     Deno.addSignalListener("SIGINT", onSignal);
     Deno.addSignalListener("SIGTERM", onSignal);
     await runInline(engine, strategy, { params, signal: stop.signal });

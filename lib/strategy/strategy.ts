@@ -4,7 +4,11 @@
  * @module
  */
 import type { Book } from "../book/book.ts";
+import type { Books, SymbolBook } from "../book/books.ts";
 import type { Update } from "./update.ts";
+
+/** The book an event is about: a feed's only one, or that of the event's symbol. */
+export type StrategyBook = Book | SymbolBook;
 
 /** Where an order stands. */
 export type OrderState = "new" | "sent" | "acknowledged" | "failed" | "refused" | "cancelled" | "unknown";
@@ -31,14 +35,22 @@ export interface StrategyOrders {
   state(id: number): OrderState;
 }
 
-/** Records that never came. */
+/** Messages that are missing. */
 export interface Gap {
-  /** First lost sequence number. */
+  /** First missing sequence number. */
   seq: number;
-  /** How many are lost; 0 when events were lost between engine and strategy instead. */
+  /** How many are missing; 0 when events were lost between engine and strategy instead. */
   lost: number;
+  /** They are being asked for: {@linkcode Strategy.onRepair} may follow. False: given up. */
+  recovering: boolean;
   /** Events the strategy was too slow for (its ring was full). */
   overrun: number;
+}
+
+/** The end of a gap. */
+export interface Repair {
+  /** Sequence number of the last message that was missing. */
+  seq: number;
 }
 
 /** A change of an order's state. */
@@ -49,12 +61,14 @@ export interface OrderChange {
   state: OrderState;
 }
 
-/** The market's scales: scaled = decimal x scale. */
+/** The market: its scales (scaled = decimal x scale) and, where it has many symbols, their books. */
 export interface Market {
   /** Of prices. */
   priceScale: number;
   /** Of quantities. */
   qtyScale: number;
+  /** The books of a feed of many symbols. */
+  books?: Books;
 }
 
 /** Parameters a strategy can be started with: numbers, texts, switches. */
@@ -69,12 +83,25 @@ export interface Strategy<P extends Params = Params> {
   /** Once, before the first event. */
   onStart?(params: P, market: Market): void;
   /**
-   * After each record. `update` has the top of book as of this record; `book` goes deeper (exactly as of this record
-   * when inline, the newest when isolated). Both objects are reused: keep numbers. Allocate nothing here.
+   * After each message that changes a book; an execution is one (`update.kind` is `"execute"` or `"execute at"`).
+   * `update` has the top of the symbol's book as of this message; `book` is that book and goes deeper (exactly as of
+   * this message when inline, the newest when isolated). Both objects are reused: keep numbers. Allocate nothing here.
    */
-  onBook?(update: Update, book: Book, orders: StrategyOrders, params: P): void;
-  /** Records were lost; the book is stale. Return `"go on"` to trust it all the same. */
-  onGap?(gap: Gap, book: Book, orders: StrategyOrders, params: P): "go on" | void;
+  onBook?(update: Update, book: StrategyBook, orders: StrategyOrders, params: P): void;
+  /** A trade that changes no book: against an order nobody sees, an auction's cross, or one that is broken. */
+  onTrade?(update: Update, book: StrategyBook, orders: StrategyOrders, params: P): void;
+  /**
+   * The symbol is halted or trades again, an auction's imbalance, an event of the whole market, or (`"clear"`) the feed
+   * begins its books anew: `update.kind` says which.
+   */
+  onStatus?(update: Update, book: StrategyBook, orders: StrategyOrders, params: P): void;
+  /**
+   * Messages are missing; every book is stale. Return `"go on"` to trust them all the same. Of a feed of many symbols
+   * `book` is that of the last event.
+   */
+  onGap?(gap: Gap, book: StrategyBook, orders: StrategyOrders, params: P): "go on" | void;
+  /** What was missing has come, in order: books are good again. `book` as in {@linkcode onGap}. */
+  onRepair?(repair: Repair, book: StrategyBook, orders: StrategyOrders, params: P): void;
   /** An order changed its state. */
   onOrder?(change: OrderChange, orders: StrategyOrders, params: P): void;
   /** Once, after the last event. */

@@ -1,5 +1,6 @@
 /** The event a strategy is handed: one object, reused, reading straight from the event's slot. @module */
-import { BOOK_FLAG, EVENT, FLAG } from "../layout.ts";
+import type { MessageKind } from "../book/books.ts";
+import { BOOK_FLAG, EVENT, FLAG, MESSAGE_FLAG, MESSAGE_KINDS } from "../layout.ts";
 import type { SharedMemory } from "../native.ts";
 
 const F64 = {
@@ -17,9 +18,13 @@ const F64 = {
   detail: EVENT.detail / 8,
 } as const;
 const FLAGS = EVENT.flags / 4;
+/** Every byte as a character, made once: an event must not make a text. */
+const TYPES = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
+const SYMBOL = EVENT.symbol / 4;
+const MESSAGE = EVENT.message / 4;
 
 /**
- * One update of the book, with the top of book after it. The object is reused for the next event: keep numbers,
+ * One message, with the top of its symbol's book after it. The object is reused for the next event: keep numbers,
  * not the object. Prices and quantities are scaled integers; times are ns of the engine's epoch.
  */
 export class Update {
@@ -47,7 +52,30 @@ export class Update {
     this.#at4 = offset >> 2;
   }
 
-  /** Sequence number of the record. */
+  /** What the message does; `"other"` where the event is no message. */
+  get kind(): MessageKind {
+    return MESSAGE_KINDS[this.#u32[this.#at4 + MESSAGE]! & 0xff]!;
+  }
+  /** The wire's own type byte as a character: ITCH's `"A"`, `"E"` … */
+  get type(): string {
+    return TYPES[(this.#u32[this.#at4 + MESSAGE]! >>> 8) & 0xff]!;
+  }
+  /** The feed's number of the symbol; 2^32 - 1 where the message is of none. */
+  get symbol(): number {
+    return this.#u32[this.#at4 + SYMBOL]!;
+  }
+  /** The exchange's reference of the order the message is about; 0 where it is about none. */
+  get orderRef(): number {
+    return this.#f64[this.#at8 + F64.detail]!;
+  }
+  /**
+   * What the kind adds: the match number of an execution or a trade, the new reference of a replaced order, the state of
+   * a status and the event of a system message (the wire's byte), the imbalance of an auction.
+   */
+  get other(): number {
+    return this.#f64[this.#at8 + F64.orderId]!;
+  }
+  /** Sequence number of the message. */
   get seq(): number {
     return this.#f64[this.#at8 + F64.seq]!;
   }
@@ -55,7 +83,7 @@ export class Update {
   get recvNs(): number {
     return this.#f64[this.#at8 + F64.recvNs]!;
   }
-  /** The sender's own stamp. */
+  /** The sender's own stamp; of ITCH: ns since midnight, where the exchange is. */
   get sentNs(): number {
     return this.#f64[this.#at8 + F64.sentNs]!;
   }
@@ -63,15 +91,15 @@ export class Update {
   get wireNs(): number {
     return this.#f64[this.#at8 + F64.wireNs]!;
   }
-  /** Price of the level that changed. */
+  /** Price of the level or order; 0 where the message states none. */
   get price(): number {
     return this.#f64[this.#at8 + F64.price]!;
   }
-  /** Its new quantity; 0 = the level went. */
+  /** Quantity: of a level its new one (0 = it went), else what the message adds, takes or trades. */
   get qty(): number {
     return this.#f64[this.#at8 + F64.qty]!;
   }
-  /** It is a bid level. */
+  /** It is of the bid side. */
   get isBid(): boolean {
     return (this.#u32[this.#at4 + FLAGS]! & FLAG.BID) !== 0;
   }
@@ -87,7 +115,19 @@ export class Update {
   get more(): boolean {
     return (this.#u32[this.#at4 + FLAGS]! & FLAG.MORE) !== 0;
   }
-  /** The book is stale: records were lost. */
+  /** A trade that is not to be printed: another message tells of it too. */
+  get silent(): boolean {
+    return (this.#u32[this.#at4 + FLAGS]! & MESSAGE_FLAG.SILENT) !== 0;
+  }
+  /** More messages of the same event of the exchange follow: the best prices are not valid yet. */
+  get incomplete(): boolean {
+    return (this.#u32[this.#at4 + FLAGS]! & MESSAGE_FLAG.OPEN) !== 0;
+  }
+  /** A gap was given up: no repair will follow. */
+  get lost(): boolean {
+    return (this.#u32[this.#at4 + FLAGS]! & FLAG.LOST) !== 0;
+  }
+  /** The book is stale: messages are missing. */
   get stale(): boolean {
     return (this.#u32[this.#at4 + FLAGS]! & (BOOK_FLAG.STALE << FLAG.BOOK_SHIFT)) !== 0;
   }
@@ -120,8 +160,9 @@ export class Update {
     return this.#f64[this.#at8 + F64.detail]!;
   }
 
-  /** One line. */
+  /** One line; of a message that sets no level: its kind, too. */
   [Symbol.for("Deno.customInspect")](): string {
-    return `Update #${this.seq} ${this.isBid ? "bid" : "ask"} ${this.price} x ${this.qty}`;
+    const kind = this.kind === "other" || this.kind === "level" ? "" : `${this.kind} `;
+    return `Update #${this.seq} ${kind}${this.isBid ? "bid" : "ask"} ${this.price} x ${this.qty}`;
   }
 }

@@ -57,6 +57,8 @@ struct feed {
 	const struct feed_ops *ops;
 	struct hp_report *report; /* the caller's */
 	struct feed_gap gap;
+	uint32_t waits;	     /* 1: next() is to be called on a quiet wire as well: something is missing */
+	uint32_t over;	     /* 1: the session has ended, and all of it was handed on */
 	uint32_t head, tail; /* of the ring; run freely */
 	struct hp_message ring[FEED_RING] __attribute__((aligned(64)));
 };

@@ -10,8 +10,8 @@
 #ifndef HP_LLL_H
 #define HP_LLL_H
 
-#include "../feed/sequencer.h"
 #include "feed/feed.h"
+#include "feed/sequencer.h"
 
 #define LLL_RECORD_BYTES 40
 #define LLL_RECORDS_MAX	 5
@@ -36,6 +36,11 @@ struct lll_order {
 void lll_order_encode(uint8_t *bytes, const struct lll_order *order);
 /* 0 or -EBADMSG (type is not 2). */
 int lll_order_decode(const uint8_t *bytes, struct lll_order *out);
+
+/*
+ * The protocol as a feed (native/feed/lll_feed.c). hole_ns: as in sequencer_init(). Packets are counted a
+ * line in `lines`, records in `stats`. 0 and *out, or fail(...).
+ */
 int lll_feed_open(struct feed **out, struct hp_feed_stats *stats, struct hp_line_stats *lines,
 		  struct hp_report *report, uint64_t hole_ns);
 

@@ -37,17 +37,6 @@ static void lll_push(struct feed *feed, const struct feed_packet *packet)
 		line->refused += 1;
 }
 
-static void report(struct lll_feed *lll)
-{
-	struct hp_report *report = lll->feed.report;
-	struct hp_feed_stats *stats = lll->sequencer.stats;
-
-	report->messages[1] = stats->records - stats->bad_type;
-	report->faults[HP_FAULT_FRAMING] = stats->bad_size;
-	report->faults[HP_FAULT_UNKNOWN_TYPE] = stats->bad_type;
-	report->faults[HP_FAULT_BAD_VALUE] = stats->bad_value;
-}
-
 static enum feed_kind lll_next(struct feed *feed, const struct hp_message **message, uint64_t now)
 {
 	struct lll_feed *lll = (struct lll_feed *)feed;
@@ -60,7 +49,7 @@ static enum feed_kind lll_next(struct feed *feed, const struct hp_message **mess
 		return FEED_MESSAGE;
 	}
 	kind = sequencer_next(&lll->sequencer, &record, now);
-	report(lll);
+	feed->waits = lll->sequencer.waiting != 0;
 	if (kind == SEQUENCED_NONE)
 		return FEED_NONE;
 	if (kind == SEQUENCED_GAP) {
@@ -70,8 +59,8 @@ static enum feed_kind lll_next(struct feed *feed, const struct hp_message **mess
 	lll->message.flags = (uint8_t)record.flags;
 	lll->message.seq = record.seq;
 	lll->message.time_ns = record.sent_ns;
-	lll->message.price = (int64_t)record.price;
-	lll->message.qty = (int64_t)record.qty;
+	lll->message.price = record.price;
+	lll->message.qty = record.qty;
 	if (__builtin_expect(record.fresh, 0)) {
 		lll->clear.seq = record.seq;
 		lll->clear.time_ns = record.sent_ns;
@@ -108,7 +97,7 @@ int lll_feed_open(struct feed **out, struct hp_feed_stats *stats, struct hp_line
 	lll->message.kind = HP_MESSAGE_LEVEL;
 	lll->message.type = LLL_TYPE_UPDATE;
 	lll->clear.kind = HP_MESSAGE_CLEAR;
-	sequencer_init(&lll->sequencer, stats, hole_ns);
+	sequencer_init(&lll->sequencer, stats, report, hole_ns);
 	*out = &lll->feed;
 	return 0;
 }

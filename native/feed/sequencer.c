@@ -22,8 +22,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "feed/sequencer.h"
+#include "feed/feed.h"
 #include "feed/lll.h"
+#include "feed/sequencer.h"
 #include "measure/clock.h"
 
 #define DEFAULT_HOLE_NS 1000000u
@@ -31,11 +32,13 @@
 
 _Static_assert(SEQUENCER_WINDOW == 64, "one bit of `present` a slot");
 
-void sequencer_init(struct sequencer *feed, struct hp_feed_stats *stats, uint64_t hole_ns)
+void sequencer_init(struct sequencer *feed, struct hp_feed_stats *stats, struct hp_report *report,
+		    uint64_t hole_ns)
 {
 	clock_init();
 	memset(feed, 0, sizeof(*feed));
 	feed->stats = stats;
+	feed->report = report;
 	feed->hole_ticks = clock_to_ticks(hole_ns ? hole_ns : DEFAULT_HOLE_NS);
 }
 
@@ -58,6 +61,7 @@ void sequencer_push(struct sequencer *feed, const uint8_t *data, uint32_t len, u
 	if (truncated || !len || len % LLL_RECORD_BYTES || len > LLL_RECORDS_MAX * LLL_RECORD_BYTES) {
 		feed->stats->bad_size += 1;
 		keep_example(feed->stats, data, len);
+		report_fault(feed->report, HP_FAULT_FRAMING, -1, data, len);
 		feed->left = 0;
 	}
 }
@@ -104,7 +108,7 @@ static inline int hand_on(struct sequencer *feed, const struct lll_record *recor
 {
 	out->seq = record->seq;
 	out->sent_ns = record->sent_ns;
-	out->price = (double)record->price;
+	out->price = record->price;
 	out->qty = record->qty;
 	out->flags = record->flags;
 	out->fresh = feed->fresh;
@@ -112,6 +116,7 @@ static inline int hand_on(struct sequencer *feed, const struct lll_record *recor
 	feed->fresh = 0;
 	feed->expected = record->seq + 1;
 	feed->stats->delivered += 1;
+	feed->report->messages[LLL_TYPE_UPDATE] += 1;
 	if (record->flags & HP_FLAG_LAST) {
 		feed->ended = 1;
 		feed->ended_ns = record->sent_ns;
@@ -184,14 +189,18 @@ static int is_restart(const struct sequencer *feed, const struct lll_record *rec
 static int read_record(struct sequencer *feed, struct lll_record *record)
 {
 	int error = lll_decode(feed->data, record);
+	enum hp_fault fault = error == -EBADMSG ? HP_FAULT_UNKNOWN_TYPE : HP_FAULT_BAD_VALUE;
 
 	if (!error && record->seq >= 0 && record->seq <= SEQ_MAX)
 		return 1;
-	if (error == -EBADMSG)
+	if (fault == HP_FAULT_UNKNOWN_TYPE)
 		feed->stats->bad_type += 1;
 	else
 		feed->stats->bad_value += 1;
 	keep_example(feed->stats, feed->data, LLL_RECORD_BYTES);
+	feed->report->messages[feed->data[0]] += 1;
+	report_fault(feed->report, fault, error == -EBADMSG ? -1 : (double)record->seq, feed->data,
+		     LLL_RECORD_BYTES);
 	return 0;
 }
 

@@ -3,7 +3,7 @@
  * Puts the records of lll in sequence, a record at a time. Pull-shaped, so that
  * the loop can stamp each record on its own:
  *
- *   sequencer_push(feed, datagram, now);
+ *   sequencer_push(feed, data, len, truncated);
  *   while ((kind = sequencer_next(feed, &update, now)) != SEQUENCED_NONE) ...
  *
  * The datagram's bytes must stay valid until sequencer_next() returned SEQUENCED_NONE; records that wait for
@@ -21,11 +21,11 @@ enum sequenced_kind { SEQUENCED_NONE = 0, SEQUENCED_UPDATE = 1, SEQUENCED_GAP = 
 /* One record in sequence, or a gap (seq = first lost record, count = how many). */
 struct sequenced {
 	int64_t seq;
-	int64_t sent_ns;   /* ns since the Unix epoch, the sender's stamp */
-	double price, qty; /* scaled integers */
-	uint32_t flags;	   /* HP_FLAG_BID, _SNAPSHOT, _LAST, _MORE */
-	uint32_t fresh;	   /* 1: first record of a new session (sequence restarted) */
-	int64_t count;	   /* SEQUENCED_GAP */
+	int64_t sent_ns;    /* ns since the Unix epoch, the sender's stamp */
+	int64_t price, qty; /* scaled integers */
+	uint32_t flags;	    /* HP_FLAG_BID, _SNAPSHOT, _LAST, _MORE */
+	uint32_t fresh;	    /* 1: first record of a new session (sequence restarted) */
+	int64_t count;	    /* SEQUENCED_GAP */
 };
 
 /* A record as it waits in the window: decoded once. */
@@ -37,6 +37,7 @@ struct lll_record {
 
 struct sequencer {
 	struct hp_feed_stats *stats;
+	struct hp_report *report;
 	const uint8_t *data;	     /* the datagram being read ... */
 	uint32_t left;		     /* ... and its bytes still unread */
 	int started;		     /* a first record was seen */
@@ -53,9 +54,10 @@ struct sequencer {
 	uint64_t came[SEQUENCER_WINDOW]; /* tick at which each of them came */
 };
 
-/* hole_ns: a missing record older than this is a gap; 0 = 1 ms. The counters are the caller's and start at 0.
- */
-void sequencer_init(struct sequencer *feed, struct hp_feed_stats *stats, uint64_t hole_ns);
+/* hole_ns: a missing record older than this is a gap; 0 = 1 ms. Counters and report are the caller's and
+ * start at 0. */
+void sequencer_init(struct sequencer *feed, struct hp_feed_stats *stats, struct hp_report *report,
+		    uint64_t hole_ns);
 /* Takes a datagram. A truncated or odd-sized one is counted and refused whole: nobody knows what its bytes
  * are. */
 void sequencer_push(struct sequencer *feed, const uint8_t *data, uint32_t len, uint32_t truncated);

@@ -126,9 +126,9 @@ static int turn(struct stream *stream, uint64_t now)
 	}
 	if (stream->queued || stream->replay)
 		return stream_take(stream);
-	if (stream->expected == stream->known && !stream->asked && !stream->frozen)
-		return FEED_NONE;
-	return stream_look_at_hole(stream, now);
+	stream->feed.waits = stream->expected != stream->known || stream->asked || stream->frozen;
+	stream->feed.over = stream->ended && !stream->feed.waits;
+	return stream->feed.waits ? stream_look_at_hole(stream, now) : FEED_NONE;
 }
 
 static enum feed_kind stream_next(struct feed *feed, const struct hp_message **message, uint64_t now)

@@ -130,18 +130,6 @@ _Static_assert(sizeof(struct hp_order_options) == 128, "hp_order_options");
 _Static_assert(offsetof(struct hp_order_options, port) == 80, "hp_order_options.port");
 _Static_assert(offsetof(struct hp_order_options, max_qty) == 88, "hp_order_options.max_qty");
 
-struct hp_engine_options {
-	struct hp_rx_options rx;
-	struct hp_order_options order;
-	double hole_ns;	     /* a missing record older than this is a gap; 0 = 1 ms */
-	uint32_t go_on;	     /* 1: after a gap go on with the book as it is (never stale) */
-	uint32_t spin_turns; /* empty polls before hp_engine_next() returns 0; 0 = 256 */
-	double price_scale;  /* of the feed; lll: 1e6 */
-	double qty_scale;    /* of the feed; stated by the exchange */
-	uint32_t reserved[8];
-};
-_Static_assert(sizeof(struct hp_engine_options) == 672, "hp_engine_options");
-
 /* ---- measure ------------------------------------------------------------------------------- */
 
 /*
@@ -160,14 +148,17 @@ _Static_assert(sizeof(struct hp_histogram) == 32 + 4 * HP_HISTOGRAM_BUCKETS, "hp
 enum hp_stage {
 	HP_STAGE_WAIT = 0,     /* end of the turn before -> start of the receive that brought something */
 	HP_STAGE_RECV = 1,     /* that receive; once a batch */
-	HP_STAGE_DECODE = 2,   /* decode and sequence one record */
-	HP_STAGE_BOOK = 3,     /* apply it to the book */
-	HP_STAGE_STRATEGY = 4, /* event ready -> the strategy's order, or its return */
+	HP_STAGE_DECODE = 2,   /* decode and sequence one record; once a datagram where feeds decode ahead */
+	HP_STAGE_BOOK = 3,     /* apply it to the book; likewise of a datagram's first message */
+	HP_STAGE_STRATEGY = 4, /* event ready -> the strategy's order, or its return; likewise */
 	HP_STAGE_ORDER = 5,    /* checks and encoding of one order */
 	HP_STAGE_SEND = 6,     /* its system call or submission */
 	HP_STAGE_LOOP = 7,     /* the whole turn without waiting */
 	HP_STAGES = 8
 };
+
+#include "hotpath/feed.h"
+#include "hotpath/books.h"
 
 /* ---- book ---------------------------------------------------------------------------------- */
 
@@ -244,12 +235,15 @@ _Static_assert(offsetof(struct hp_book, bid) == 128, "hp_book.bid");
 
 enum hp_event_kind {
 	HP_EVENT_NONE = 0,
-	HP_EVENT_BOOK = 1,    /* one record was applied: price, qty, top after it */
-	HP_EVENT_GAP = 2,     /* `detail` records from `seq` on are lost */
+	HP_EVENT_BOOK = 1,    /* one message was applied: price, qty, top after it */
+	HP_EVENT_GAP = 2,     /* `detail` messages from `seq` on are missing; flags: HP_FLAG_LOST */
 	HP_EVENT_ORDER = 3,   /* order_id went to state `detail` (enum hp_order_state) */
 	HP_EVENT_END = 4,     /* the session's last record was applied */
 	HP_EVENT_LINK = 5,    /* order entry: detail 1 = connected, 0 = lost */
 	HP_EVENT_OVERRUN = 6, /* `detail` events were not delivered: the ring was full */
+	HP_EVENT_TRADE = 7,   /* a trade no order in the book took part in, a cross, a trade that is broken */
+	HP_EVENT_STATUS = 8,  /* trading state, imbalance, system event; the feed began its books anew */
+	HP_EVENT_REPAIR = 9,  /* what was missing since the last GAP has come: books are good again */
 };
 
 enum hp_event_flags {
@@ -257,6 +251,7 @@ enum hp_event_flags {
 	HP_FLAG_SNAPSHOT = 2,
 	HP_FLAG_LAST = 4,	/* last record of the session */
 	HP_FLAG_MORE = 8,	/* more records of the same datagram follow */
+	HP_FLAG_LOST = 64,	/* of a gap: given up, no repair will follow */
 	HP_FLAG_BOOK_SHIFT = 8, /* enum hp_book_flags << 8 */
 };
 
@@ -269,24 +264,32 @@ enum hp_order_state {
 	HP_ORDER_CANCELLED = 5, /* its cancel was handed to the kernel */
 };
 
-/* One event, in the engine's own slot (hp_control.event) or in a seat's event ring. */
+/*
+ * One event, in the engine's own slot (hp_control.event) or in a seat's event ring. Of a message (BOOK,
+ * TRADE, STATUS) flags have enum hp_message_flags too, and price and qty are as in struct hp_message.
+ */
 struct hp_event {
 	uint32_t kind, flags;
 	double seq;
 	double recv_ns; /* when the receive that brought it returned; engine epoch */
-	double sent_ns; /* the feed's own stamp; engine epoch (may be negative) */
+	double sent_ns; /* the feed's own stamp; engine epoch (may be negative); ITCH: ns since midnight */
 	double price, qty;
-	double bid, bid_qty, ask, ask_qty; /* top of book after it; 0 where a side is empty */
-	double order_id;
-	double detail;
-	uint64_t ready_tsc; /* when it was handed to the strategy */
-	uint64_t start_tsc; /* when the turn of the loop that brought it began */
+	double bid, bid_qty, ask, ask_qty; /* top of the symbol's book after it; 0 where a side is empty */
+	double order_id;		   /* ORDER: ours; of a message: hp_message.other */
+	double detail;			   /* what the kind says; of a message: hp_message.order */
+	uint64_t ready_tsc; /* when it was handed to the strategy; where only a datagram's first message is
+			       stamped, when that was */
+	uint64_t start_tsc; /* when the turn of the loop that brought it began; likewise */
 	double wire_ns;	    /* kernel's, driver's or capture's receive stamp; engine epoch; 0 = none */
-	uint64_t reserved;
+	uint32_t symbol;    /* the feed's number of it; HP_SYMBOL_ALL: of none */
+	uint8_t message;    /* enum hp_message_kind */
+	uint8_t type;	    /* the wire's type byte */
+	uint16_t reserved;
 };
 _Static_assert(sizeof(struct hp_event) == 128, "hp_event");
 _Static_assert(offsetof(struct hp_event, bid) == 48, "hp_event.bid");
 _Static_assert(offsetof(struct hp_event, ready_tsc) == 96, "hp_event.ready_tsc");
+_Static_assert(offsetof(struct hp_event, symbol) == 120, "hp_event.symbol");
 
 enum hp_request_kind { HP_REQUEST_ORDER = 1, HP_REQUEST_CANCEL = 2, HP_REQUEST_GO_ON = 3 };
 
@@ -341,7 +344,25 @@ _Static_assert(sizeof(struct hp_seat) == 64, "hp_seat");
 
 /* ---- engine -------------------------------------------------------------------------------- */
 
-/* Counters of the feed; every datagram and record is in exactly one of them. */
+struct hp_engine_options {
+	struct hp_rx_options rx; /* line A */
+	struct hp_order_options order;
+	double hole_ns;	     /* a missing message older than this is asked for or a gap; 0 = 1 ms */
+	uint32_t go_on;	     /* 1: after a gap go on with the books as they are (never stale) */
+	uint32_t spin_turns; /* empty polls before hp_engine_next() returns 0; 0 = 256 */
+	double price_scale;  /* lll: of its numbers, 0 = 1e6; other feeds state theirs */
+	double qty_scale;    /* lll: as the exchange states it, 0 = 1; likewise */
+	int32_t feed;	     /* enum hp_feed */
+	int32_t framing;     /* of a schema feed: enum hp_framing */
+	uint32_t day_stamps; /* of a schema feed: 1 = its stamps do not count from the Unix epoch */
+	uint32_t reserved[5];
+	struct hp_rx_options rx_b;	     /* line B; port 0 = there is none */
+	struct hp_recovery_options recovery; /* every feed but lll; without addresses a hole is given up */
+};
+_Static_assert(sizeof(struct hp_engine_options) == 1344, "hp_engine_options");
+_Static_assert(offsetof(struct hp_engine_options, rx_b) == 672, "hp_engine_options.rx_b");
+
+/* Counters of lll; every datagram and record is in exactly one of them. */
 struct hp_feed_stats {
 	double datagrams, records;
 	double delivered;     /* records handed on, in order */
@@ -437,6 +458,9 @@ struct hp_control {
 	struct hp_histogram one_way;	  /* the feed's own stamp -> the strategy's order, or its return */
 	struct hp_histogram wire_to_hand; /* the receive stamp (wire_ns) -> datagram in hand */
 	struct hp_histogram tick_to_send; /* datagram in hand -> its order about to be handed to the kernel */
+	struct hp_rx_stats rx_b;	  /* line B */
+	struct hp_stream_stats stream; /* lines, holes, recovery; of lll: its lines' packets and messages */
+	struct hp_report report;       /* what became of every message */
 };
 _Static_assert(offsetof(struct hp_control, event) == 64, "hp_control.event");
 _Static_assert(offsetof(struct hp_control, rx) == 192, "hp_control.rx");
@@ -444,6 +468,7 @@ _Static_assert(offsetof(struct hp_control, feed) == 448, "hp_control.feed");
 _Static_assert(offsetof(struct hp_control, order) == 608, "hp_control.order");
 _Static_assert(offsetof(struct hp_control, trouble) == 736, "hp_control.trouble");
 _Static_assert(offsetof(struct hp_control, stages) == 992, "hp_control.stages");
+_Static_assert(offsetof(struct hp_control, rx_b) == 99904, "hp_control.rx_b");
 
 /* ---- lab ----------------------------------------------------------------------------------- */
 
@@ -702,8 +727,6 @@ struct hp_path;
 struct hp_traffic;
 struct hp_observer;
 
-#include "hotpath/feed.h"
-#include "hotpath/books.h"
 #include "hotpath/publisher.h"
 #include "hotpath/reader.h"
 #include "hotpath/capture.h"
@@ -770,14 +793,24 @@ HP_API int32_t hp_wake_open(const char *path);
 HP_API int32_t hp_die_with(int32_t parent);
 
 /*
- * Opens the receive path, the feed and (port != 0) the order session; the book is laid out in
- * `book_memory` for `levels` a side. Connecting may take connect_ms. NULL: see hp_last_error().
+ * Opens the receive paths, the feed and (port != 0) the order session. With lll the book is laid out in
+ * `book_memory` for `levels` a side; with any other feed the memory holds empty books that hp_books_open()
+ * has laid out (`levels` is not looked at), and the engine is from then on the only one who changes them.
+ * schema: what HP_FEED_SCHEMA decodes by; any other feed: NULL. Connecting may take connect_ms. NULL: see
+ * hp_last_error().
  */
-HP_API struct hp_engine *hp_engine_open(const struct hp_engine_options *options, struct hp_control *control,
+HP_API struct hp_engine *hp_engine_open(const struct hp_engine_options *options,
+					const struct hp_schema *schema, struct hp_control *control,
 					void *book_memory, int32_t book_bytes, int32_t levels);
 /* Connects the order entry that was left for later. 0, also when it stands already; or -errno. Not while
  * running. */
 HP_API int32_t hp_engine_connect(struct hp_engine *engine);
+/*
+ * Subscribes to a symbol by its name ("AAPL", 1 to 8 characters); an engine that was never asked for one
+ * hears them all, and messages of the others are counted and passed over. Not while running, and not with
+ * lll. 0 or -errno.
+ */
+HP_API int32_t hp_engine_want(struct hp_engine *engine, const char *name);
 /* sizeof(struct hp_control): what `control` must hold. */
 HP_API int32_t hp_control_bytes(void);
 /*

@@ -229,6 +229,8 @@ Deno.test("SCHEMA_LOADS and SCHEMA_TARGETS stand in the order of their enums", (
 Deno.test("FEED_NAMES, READER_FEEDS, MESSAGE_KINDS and FAULTS stand in the order of their enums", () => {
   agreesWithEnum("hp_feed", numbered("HP_FEED_", layout.FEED_NAMES));
   agreesWithEnum("hp_reader_feed", numbered("HP_READER_", layout.READER_FEEDS));
+  const framings = layout.FRAMINGS.map((framing) => framing.replace("-", ""));
+  agreesWithEnum("hp_framing", numbered("HP_FRAMING_", framings));
   const kinds = numbered("HP_MESSAGE_", layout.MESSAGE_KINDS.map((kind) => kind.replaceAll(" ", "_")));
   agreesWithEnum("hp_message_kind", { ...kinds, HP_MESSAGE_KINDS: layout.MESSAGE_KINDS.length });
   const faults = numbered("HP_FAULT_", layout.FAULTS.map((fault) => fault.replaceAll(" ", "_")));

@@ -64,6 +64,7 @@ static void feed_book_and_histogram_never_allocate(void)
 {
 	static _Alignas(64) char memory[sizeof(struct hp_book) + CAPACITY * 97];
 	static struct hp_feed_stats stats;
+	static struct hp_report report;
 	static struct hp_histogram histogram;
 	static struct sequencer feed;
 	struct hp_book *book = hp_book_open(memory, sizeof(memory), CAPACITY);
@@ -71,7 +72,7 @@ static void feed_book_and_histogram_never_allocate(void)
 	size_t allocated, freed;
 	int64_t seq = 0;
 
-	sequencer_init(&feed, &stats, 0);
+	sequencer_init(&feed, &stats, &report, 0);
 	histogram_reset(&histogram);
 	allocated = allocations;
 	freed = frees;
@@ -97,7 +98,8 @@ static void feed_book_and_histogram_never_allocate(void)
 			bytes[0] = 0;
 		sequencer_push(&feed, bytes, random_below(&random, 100) ? sizeof(bytes) : 17, 0);
 		while (sequencer_next(&feed, &update, now) != SEQUENCED_NONE) {
-			book_apply(book, (double)update.seq, update.flags, update.price, update.qty);
+			book_apply(book, (double)update.seq, update.flags, (double)update.price,
+				   (double)update.qty);
 			histogram_record(&histogram, clock_ns(clock_ticks() - now));
 		}
 	}

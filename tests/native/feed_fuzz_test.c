@@ -27,6 +27,7 @@
 struct target {
 	struct sequencer feed;
 	struct hp_feed_stats stats;
+	struct hp_report report;
 	struct hp_book *book;
 	int64_t next; /* sequence number that must come now */
 	double delivered, lost;
@@ -77,6 +78,9 @@ static void check_step(struct target *target, const uint8_t *data, uint32_t leng
 					 target->feed.waiting);
 	CHECK_EQ(stats->delivered, target->delivered);
 	CHECK_EQ(stats->lost, target->lost);
+	CHECK_EQ(target->report.faults[HP_FAULT_FRAMING], stats->bad_size);
+	CHECK_EQ(target->report.faults[HP_FAULT_UNKNOWN_TYPE], stats->bad_type);
+	CHECK_EQ(target->report.faults[HP_FAULT_BAD_VALUE], stats->bad_value);
 	CHECK(stats->example_len <= sizeof(stats->example));
 	check_side(book, 1);
 	check_side(book, 0);
@@ -89,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t now = 1;
 
 	memset(&target, 0, sizeof(target));
-	sequencer_init(&target.feed, &target.stats, 1000);
+	sequencer_init(&target.feed, &target.stats, &target.report, 1000);
 	target.book = hp_book_open(memory, sizeof(memory), CAPACITY);
 	while (size >= 2) {
 		uint32_t length = data[0], how = data[1];

@@ -16,6 +16,7 @@
 struct rig {
 	struct sequencer feed;
 	struct hp_feed_stats stats;
+	struct hp_report report;
 	uint64_t now;
 	double good; /* datagrams of a good size pushed */
 	/* What sequencer_next() returned since the last push: U for an update, G for a gap, in order. */
@@ -27,7 +28,7 @@ struct rig {
 static void setup(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
-	sequencer_init(&rig->feed, &rig->stats, HOLE_NS);
+	sequencer_init(&rig->feed, &rig->stats, &rig->report, HOLE_NS);
 	rig->now = 1000;
 }
 
@@ -38,6 +39,8 @@ static void check_accounts(const struct rig *rig)
 	CHECK_EQ(stats->records, stats->delivered + stats->duplicates + stats->bad_type + stats->bad_value +
 					 rig->feed.waiting);
 	CHECK_EQ(stats->datagrams, rig->good + stats->bad_size);
+	CHECK_EQ(rig->report.messages[LLL_TYPE_UPDATE],
+		 stats->delivered + rig->report.faults[HP_FAULT_BAD_VALUE]);
 	CHECK_EQ(rig->feed.waiting, __builtin_popcountll(rig->feed.present));
 }
 

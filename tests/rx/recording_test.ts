@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { type Book, Engine, Lab, NativeError, runInline, Tape } from "hotpath";
+import { Engine, Lab, NativeError, runInline, type StrategyBook, Tape } from "hotpath";
 import { noNamespaces, testWhen } from "../fixture.ts";
 import { until } from "../wire.ts";
 
 const EVERY = 1000;
 
 /** A number that no two books share: every level of both sides, in order. */
-function checksum(book: Book): number {
+function checksum(book: StrategyBook): number {
   let sum = 0;
   const mix = (value: number) => {
     sum = (Math.imul(sum, 31) + value % 0x1_0000_0000 + Math.floor(value / 0x1_0000_0000)) | 0;

@@ -10,7 +10,7 @@ import {
   strategyArgs,
   Update,
 } from "hotpath";
-import { BOOK_FLAG, EVENT, FLAG, KIND } from "../../lib/layout.ts";
+import { BOOK_FLAG, EVENT, FLAG, KIND, MESSAGE_FLAG, MESSAGE_KINDS } from "../../lib/layout.ts";
 import { Handlers, OrderStates, type RunnerOrders } from "../../lib/strategy/handlers.ts";
 import { ORDER_STATES, type OrderState, withParams } from "../../lib/strategy/strategy.ts";
 import largeTrade from "../../scripts/strategies/large_trade.ts";
@@ -91,7 +91,17 @@ Deno.test("strategyArgs() splits a command line into endpoints and parameters", 
     orders: "tcp://10.0.0.1:2",
     params: { size: "3", live: true },
   });
-  assert.equal(strategyArgs(["--feed=x"]).orders, undefined);
+  assert.deepEqual(strategyArgs(["--feed=x"]), { feed: "x", orders: undefined, params: {} });
+  const more = ["--line-b=b", "--requests=r", "--snapshots=s", "--symbols=AAPL,MSFT"];
+  assert.deepEqual(strategyArgs(["--feed=x", ...more]), {
+    feed: "x",
+    orders: undefined,
+    lineB: "b",
+    requests: "r",
+    snapshots: "s",
+    symbols: ["AAPL", "MSFT"],
+    params: {},
+  });
   for (const args of [[], ["--feed"], ["--orders=tcp://10.0.0.1:2"]]) {
     assert.throws(() => strategyArgs(args), {
       name: "TypeError",
@@ -111,7 +121,8 @@ function writeEvent(
   memory.u8.fill(0, at, at + EVENT.bytes);
   for (const [name, value] of Object.entries(fields)) {
     const offset = at + EVENT[name as keyof typeof EVENT];
-    if (name === "kind" || name === "flags") memory.u32[offset / 4] = value;
+    if (name === "message" || name === "type") memory.u8[offset] = value;
+    else if (["kind", "flags", "symbol"].includes(name)) memory.u32[offset / 4] = value;
     else memory.f64[offset / 8] = value;
   }
 }
@@ -131,13 +142,16 @@ Deno.test("Update reads every field of its slot, and of the next one it is moved
       ask: 8,
       ask_qty: 9,
     };
-    writeEvent(memory, { ...numbers, order_id: 2 ** 32 + 10, detail: at }, at);
+    const message = { symbol: 65535, message: MESSAGE_KINDS.indexOf("execute at"), type: 67 };
+    writeEvent(memory, { ...numbers, ...message, order_id: 2 ** 32 + 10, detail: at }, at);
     update.moveTo(at);
     const { seq, recvNs, sentNs, price, qty, bid, bidQty, ask, askQty, orderId, detail } = update;
+    assert.deepEqual([update.symbol, update.kind, update.type], [65535, "execute at", "C"]);
+    assert.deepEqual([update.orderRef, update.other], [at, 2 ** 32 + 10]);
     assert.deepEqual([seq, recvNs, sentNs, price, qty, bid, bidQty, ask, askQty], Object.values(numbers));
     assert.deepEqual([orderId, detail], [2 ** 32 + 10, at]);
   }
-  assert.equal(Deno.inspect(update), "Update #1 ask 4 x 5");
+  assert.equal(Deno.inspect(update), "Update #1 execute at ask 4 x 5");
 });
 
 Deno.test("Update reads every flag from its own bit", () => {
@@ -148,6 +162,9 @@ Deno.test("Update reads every flag from its own bit", () => {
     isSnapshot: FLAG.SNAPSHOT,
     isLast: FLAG.LAST,
     more: FLAG.MORE,
+    silent: MESSAGE_FLAG.SILENT,
+    incomplete: MESSAGE_FLAG.OPEN,
+    lost: FLAG.LOST,
     stale: BOOK_FLAG.STALE << FLAG.BOOK_SHIFT,
     crossed: BOOK_FLAG.CROSSED << FLAG.BOOK_SHIFT,
   } as const;
@@ -211,6 +228,15 @@ Deno.test("Handlers hands every kind of event to its handler, with the strategy 
     onOrder(this: { mark: string }, change: unknown, ...rest: unknown[]) {
       calls.push(["order", this.mark, change, ...rest]);
     },
+    onTrade(this: { mark: string }, update: Update, ...rest: unknown[]) {
+      calls.push(["trade", this.mark, update.kind, ...rest]);
+    },
+    onStatus(this: { mark: string }, update: Update, ...rest: unknown[]) {
+      calls.push(["status", this.mark, update.kind, ...rest]);
+    },
+    onRepair(this: { mark: string }, repair: unknown, ...rest: unknown[]) {
+      calls.push(["repair", this.mark, repair, ...rest]);
+    },
     onStop(this: { mark: string }, ...args: unknown[]) {
       calls.push(["stop", this.mark, ...args]);
     },
@@ -220,7 +246,11 @@ Deno.test("Handlers hands every kind of event to its handler, with the strategy 
   const market = { priceScale: 1e6, qtyScale: 1000 };
   handlers.start(market);
   assert.equal(send(KIND.BOOK, { seq: 7 }), false);
+  assert.equal(send(KIND.TRADE, { message: MESSAGE_KINDS.indexOf("cross") }), false);
+  assert.equal(send(KIND.STATUS, { message: MESSAGE_KINDS.indexOf("imbalance") }), false);
   assert.equal(send(KIND.GAP, { seq: 8, detail: 3 }), false);
+  assert.equal(send(KIND.REPAIR, { seq: 10 }), false);
+  assert.equal(send(KIND.GAP, { seq: 11, detail: 2, flags: FLAG.LOST }), false);
   assert.equal(send(KIND.OVERRUN, { seq: 11, detail: 5 }), false);
   assert.equal(send(KIND.ORDER, { order_id: 4, detail: 2 }), false);
   assert.equal(send(KIND.ORDER, { order_id: 4, detail: 99 }), false);
@@ -230,8 +260,12 @@ Deno.test("Handlers hands every kind of event to its handler, with the strategy 
   assert.deepEqual(calls, [
     ["start", "this", params, market],
     ["book", "this", 7, book, orders, params],
-    ["gap", "this", { seq: 8, lost: 3, overrun: 0 }, book, orders, params],
-    ["gap", "this", { seq: 11, lost: 0, overrun: 5 }, book, orders, params],
+    ["trade", "this", "cross", book, orders, params],
+    ["status", "this", "imbalance", book, orders, params],
+    ["gap", "this", { seq: 8, lost: 3, recovering: true, overrun: 0 }, book, orders, params],
+    ["repair", "this", { seq: 10 }, book, orders, params],
+    ["gap", "this", { seq: 11, lost: 2, recovering: false, overrun: 0 }, book, orders, params],
+    ["gap", "this", { seq: 11, lost: 0, recovering: false, overrun: 5 }, book, orders, params],
     ["order", "this", { id: 4, state: "acknowledged" }, orders, params],
     ["order", "this", { id: 4, state: "unknown" }, orders, params],
     ["stop", "this", params],

@@ -18,6 +18,9 @@ enum hp_feed {
 	HP_FEED_SCHEMA = 4, /* what a registered schema says, over MoldUDP64 or IEX-TP */
 };
 
+/* What carries a feed's messages. */
+enum hp_framing { HP_FRAMING_MOLDUDP64 = 0, HP_FRAMING_IEXTP = 1 };
+
 /* What a message does, whatever the protocol calls it. */
 enum hp_message_kind {
 	HP_MESSAGE_OTHER = 0,	   /* nothing a book keeps: read `type` and the bytes */
@@ -45,7 +48,8 @@ enum hp_message_kind {
 #define HP_SYMBOL_ALL 0xffffffffu
 #define HP_SYMBOLS    65536 /* a feed numbers its symbols below this */
 
-/* hp_message.flags; the lower bits are those of enum hp_event_flags (BID, SNAPSHOT, LAST, MORE). */
+/* hp_message.flags; the lower bits are those of enum hp_event_flags (BID, SNAPSHOT, LAST,
+ * MORE); 64 is the events' own. */
 enum hp_message_flags {
 	HP_MESSAGE_SILENT = 16, /* a trade not to be printed: it appears in another message too */
 	HP_MESSAGE_OPEN = 32, /* more messages of the same event follow: the best prices are not valid yet */
