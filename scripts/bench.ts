@@ -1,7 +1,7 @@
 /**
  * Benchmarks: each prints its figures with their spread and the peer they stand beside, in one run.
  *
- *   deno task bench [book|feed|turn|send|schema|record …] [--json]
+ *   deno task bench [book|feed|chain|turn|send|schema|record …] [--json]
  *
  * Without names all of them. With --json the figures go to stdout as JSON, and everything else to stderr. They want a
  * quiet machine; nothing is asserted.
@@ -9,7 +9,7 @@
 import { machine } from "hotpath";
 import { type Competition, competitions, JSON_ONLY, say } from "../bench/rounds.ts";
 
-const NAMES = ["book", "feed", "turn", "send", "schema", "record"] as const;
+const NAMES = ["book", "feed", "chain", "turn", "send", "schema", "record"] as const;
 
 async function main(names: string[]): Promise<void> {
   const unknown = names.find((name) => !(NAMES as readonly string[]).includes(name));
