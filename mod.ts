@@ -101,6 +101,7 @@ export type {
 } from "./lib/permission.ts";
 export { type CaptureFlow, captureFlows } from "./lib/rx/capture.ts";
 export { Recording, type RecordingCounters } from "./lib/rx/recording.ts";
+export { type ReplayLines, replayOf, type ReplayOptions } from "./lib/rx/replay.ts";
 export * from "./lib/strategy/inline.ts";
 export * from "./lib/strategy/isolated.ts";
 export type { RunnerOrders } from "./lib/strategy/handlers.ts";

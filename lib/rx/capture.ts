@@ -20,6 +20,8 @@ export interface CaptureFlow {
   lastMs: number;
   /** The feed its first datagram reads as; `undefined`: none of ours. */
   feed: (typeof FEED_NAMES)[number] | undefined;
+  /** Of MoldUDP64 and IEX-TP, the session its first datagram names, in hex: lines A and B of one feed share it. */
+  session: string | undefined;
 }
 
 const MOST = 64;
@@ -46,7 +48,8 @@ export function captureFlows(path: string): CaptureFlow[] {
 function readFlow(memory: Uint8Array<ArrayBuffer>, start: number): CaptureFlow {
   const at = new DataView(memory.buffer, start, CAPTURE_FLOW.bytes);
   const address = new TextDecoder().decode(memory.subarray(start, start + 16)).replace(/\0.*$/s, "");
-  const length = at.getUint32(CAPTURE_FLOW.sample_len, true);
+  const sample = new DataView(memory.buffer, start + CAPTURE_FLOW.sample, 64);
+  const feed = feedOf(sample, at.getUint32(CAPTURE_FLOW.sample_len, true));
   return {
     address,
     port: at.getUint32(CAPTURE_FLOW.port, true),
@@ -54,7 +57,8 @@ function readFlow(memory: Uint8Array<ArrayBuffer>, start: number): CaptureFlow {
     bytes: at.getFloat64(CAPTURE_FLOW.payload_bytes, true),
     firstMs: at.getFloat64(CAPTURE_FLOW.first_ms, true),
     lastMs: at.getFloat64(CAPTURE_FLOW.last_ms, true),
-    feed: feedOf(new DataView(memory.buffer, start + CAPTURE_FLOW.sample, 64), length),
+    feed,
+    session: sessionOf(sample, feed),
   };
 }
 
@@ -71,6 +75,13 @@ function feedOf(at: DataView, length: number): CaptureFlow["feed"] {
   const messages = at.getUint16(18); // MoldUDP64
   if (messages === 0 || messages === 0xffff) return length === 20 ? "itch50" : undefined;
   return length >= 22 && 22 + at.getUint16(20) <= length ? "itch50" : undefined;
+}
+
+function sessionOf(at: DataView, feed: CaptureFlow["feed"]): string | undefined {
+  if (feed === undefined || feed === "lll") return undefined;
+  const [from, to] = feed === "itch50" ? [0, 10] : [4, 12]; // MoldUDP64: session; IEX-TP: channel and session
+  return Array.from({ length: to - from }, (_, i) => at.getUint8(from + i).toString(16).padStart(2, "0"))
+    .join("");
 }
 
 function flowsTable(flows: CaptureFlow[]): string {

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { Engine, Lab, NativeError, runInline, type StrategyBook, Tape } from "hotpath";
+import {
+  captureFlows,
+  Engine,
+  Lab,
+  NativeError,
+  replayOf,
+  runInline,
+  type StrategyBook,
+  Tape,
+} from "hotpath";
 import { noNamespaces, testWhen } from "../fixture.ts";
 import { until } from "../wire.ts";
 
@@ -38,8 +47,7 @@ async function withFile(use: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-const play = (path: string, speed = "flat") =>
-  Engine.open({ feed: `udp://239.255.0.1:12345?via=pcap&file=${path}&speed=${speed}` });
+const play = (path: string) => Engine.open(replayOf(path));
 
 for (const via of ["udp", "uring", "packet", "xdp"] as const) {
   testWhen(
@@ -66,6 +74,54 @@ for (const via of ["udp", "uring", "packet", "xdp"] as const) {
       }),
   );
 }
+
+/** The same of books of many symbols, until nothing more comes. */
+async function booksChecksums(engine: Engine): Promise<number[]> {
+  const sums: number[] = [];
+  let messages = 0;
+  const count = () => {
+    if (++messages % EVERY === 0) sums.push(engine.books.checksum);
+  };
+  await runInline(engine, { onBook: count, onTrade: count, onStatus: count }, {
+    quietMs: 1000,
+    untilEnd: false,
+  });
+  return [...sums, messages, engine.books.checksum];
+}
+
+testWhen(
+  noNamespaces(),
+  `Two lines of ITCH recorded and replayed make the same books at every ${EVERY}th message`,
+  () =>
+    withFile(async (path) => {
+      await using lab = await Lab.up();
+      const { strategy } = lab.namespaces;
+      const at = `if=${strategy}&netns=${strategy}`;
+      using engine = Engine.open({
+        feed: `udp://233.54.12.111:26400?feed=itch50&${at}`,
+        lineB: `udp://233.49.196.111:26400?${at}`,
+      });
+      const recording = engine.record(path);
+      const publisher = lab.publish({
+        source: { seed: 44, records: 12_000, levels: 100, symbols: 3 },
+        pace: { rate: 4000 },
+        faults: { a: { loss: 0.05, duplicate: 0.02, reorder: 0.02 } },
+      });
+      const live = await booksChecksums(engine);
+      recording.stop();
+      const { lost: missing, delivered } = engine.feed.stream.counters;
+      assert.equal(missing, 0, "line B brought what A lost");
+      assert.equal(delivered, publisher.counters.messages);
+      const { written, lost } = recording.counters;
+      assert.equal(lost, 0);
+
+      const flows = captureFlows(path);
+      assert.equal(flows.length, 2);
+      assert.equal(flows.reduce((sum, { datagrams }) => sum + datagrams, 0), written);
+      using again = Engine.open(replayOf(path));
+      assert.deepEqual(await booksChecksums(again), live);
+    }),
+);
 
 testWhen(
   noNamespaces(),
