@@ -79,6 +79,22 @@ export const ENTRIES: readonly Entry[] = [
     what: "ITCH on two lines, re-requests, snapshots",
   },
   { name: "publisher", example: "publisher", what: "what it sent, lost on purpose, answered" },
+  {
+    name: "record",
+    example: 'const recording = engine.record("/tmp/hotpath-session.pcapng")',
+    what: "write what it receives to a capture",
+  },
+  { name: "recording", example: "recording.stop()", what: "the capture is complete" },
+  {
+    name: "replay",
+    example: 'replay("/tmp/hotpath-session.pcapng")',
+    what: "play it through the same code; engine is it from then on",
+  },
+  {
+    name: "readBook",
+    example: 'await readBook("/tmp/hotpath-session.pcapng")',
+    what: "any market-data file: its counts and books",
+  },
   { name: "ls", example: "ls(book)", what: "members of a live object and their values" },
   { name: "help", example: "help(open)", what: "more about one thing" },
   { name: "down", example: "await down()", what: "take the lab down" },

@@ -13,6 +13,7 @@ import {
   observe,
   open,
   publish,
+  replay,
   run,
   theBook,
   theEngine,
@@ -27,7 +28,7 @@ import { watch } from "./watch.ts";
 const AGAIN_MS = 2000;
 
 function nameEverything(): void {
-  Object.assign(globalThis, hotpath, { up, open, observe, publish, run, watch, down, help, ls });
+  Object.assign(globalThis, hotpath, { up, open, observe, publish, replay, run, watch, down, help, ls });
   const live = {
     lab: theLab,
     engine: theEngine,

@@ -6,7 +6,7 @@
  */
 import {
   type Book,
-  type Engine,
+  Engine,
   type IsolatedRun,
   Lab,
   type LabEngineOptions,
@@ -15,6 +15,8 @@ import {
   type ObserveEntry,
   Observer,
   type Publisher,
+  replayOf,
+  type ReplayOptions,
   runIsolated,
   type RxPath,
 } from "../mod.ts";
@@ -36,11 +38,13 @@ export function theLab(): Lab {
   return raised;
 }
 
-/** The engine opened last. */
+/** The engine opened last; one that plays a capture needs no lab. */
 export function theEngine(): Engine {
+  if (opened?.open) return opened;
   theLab();
-  if (!opened?.open) throw new Hint('no engine is open; `open("udp")` or `open("xdp")` opens one');
-  return opened;
+  throw new Hint(
+    'no engine is open; `open("udp")` or `open("xdp")` opens one, `replay("FILE")` plays a capture',
+  );
 }
 
 /** The book of the engine opened last. */
@@ -106,6 +110,17 @@ export async function run(script: string, params: Record<string, unknown> = {}):
 }
 
 /**
+ * Plays a capture (pcap, pcapng, plain or .gz; two: lines A and B) through the code a live feed goes through, on an engine of
+ * its own that is `engine` from then on. Options: speed (1 as recorded; "flat", the default, without waiting), to (which flow),
+ * feed, qtyScale. Another engine that is open is closed.
+ */
+export function replay(captures: string | [string, string], options: ReplayOptions = {}): Engine {
+  const lines = replayOf(captures, { wait: "block", ...options });
+  opened?.close();
+  return opened = Engine.open(lines).start();
+}
+
+/**
  * Observes the open engine from outside: the kernel stamps market data where it enters the strategy's interface and
  * orders where they leave it. The entry is "auto" (XDP, where the hook is free) or "tc", which leaves the packets' way
  * as it is.
@@ -139,5 +154,6 @@ export async function down(): Promise<Lab> {
 /** {@linkcode down} when nobody waits any more. */
 export function leave(): void {
   observing?.close();
+  opened?.close();
   raised?.downNow();
 }

@@ -1,5 +1,6 @@
 /** Best bids and offers as they leave a file: rows, and rows as CSV. @module */
 import { READER_ROW } from "../layout.ts";
+import { formatCount } from "../measure/format.ts";
 import type { SharedMemory } from "../native.ts";
 
 /** The best bid and offer after a message that changed it. Prices and quantities are the feed's scaled integers. */
@@ -53,6 +54,7 @@ export class BestCsv {
   readonly #file: Deno.FsFile;
   #column = false;
   #only: string | undefined;
+  #rows = 0;
 
   /**
    * Begins the file; one that is there is overwritten.
@@ -83,6 +85,7 @@ export class BestCsv {
     let text = "";
     for (const { seq, ask, askQty, bid, bidQty, symbol } of rows) {
       this.#only ??= symbol;
+      this.#rows++;
       if (!this.#column && symbol !== this.#only) {
         this.#write(text);
         text = "";
@@ -91,6 +94,11 @@ export class BestCsv {
       text += `${seq},${ask},${askQty},${bid},${bidQty}${this.#column ? `,${symbol}` : ""}\n`;
     }
     this.#write(text);
+  }
+
+  /** Its path and how many rows it has. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `BestCsv ${this.#path}: ${formatCount(this.#rows)} rows`;
   }
 
   /** Ends the file. */
