@@ -207,6 +207,7 @@ static int write_some(struct recorder *recorder)
 {
 	uint64_t waiting = __atomic_load_n(&recorder->tail, __ATOMIC_ACQUIRE) - recorder->filed;
 	uint64_t start = recorder->filed & (recorder->room - 1), some = recorder->room - start;
+	double before;
 
 	if ((double)waiting > recorder->stats->waiting_max)
 		recorder->stats->waiting_max = (double)waiting;
@@ -214,13 +215,12 @@ static int write_some(struct recorder *recorder)
 	some = some < WRITE_MOST ? some : WRITE_MOST;
 	if (!some || recorder->broken)
 		return 0;
-	if (write_all(recorder, recorder->ring + start, some)) {
+	before = recorder->stats->file_bytes;
+	if (write_all(recorder, recorder->ring + start, some))
 		__atomic_store_n(&recorder->broken, 1, __ATOMIC_RELAXED);
-		return 0;
-	}
-	recorder->filed += some;
+	recorder->filed += (uint64_t)(recorder->stats->file_bytes - before);
 	free_blocks(recorder);
-	return 1;
+	return !recorder->broken;
 }
 
 static void *run(void *arg)
