@@ -99,7 +99,7 @@ static int next_event(struct hp_engine *engine)
 				return HP_EVENT_NONE;
 			feed_datagram(engine);
 		}
-		switch (engine->feed->ops->next(engine->feed, &message, engine->mark)) {
+		switch (feed_take(engine->feed, &message, engine->mark)) {
 		case FEED_MESSAGE:
 			event = engine_take(engine, message);
 			if (event != HP_EVENT_NONE)

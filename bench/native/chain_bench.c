@@ -108,13 +108,15 @@ static void take(struct chain *chain, const struct rx_datagram *datagram, enum l
 {
 	const struct feed_packet packet = {.data = datagram->data, .len = datagram->len, .now = now};
 	const struct hp_message *message;
+	uint32_t messages = 0; /* a double in memory would cost as much as the stream does */
 
 	chain->feed->ops->push(chain->feed, &packet);
-	while (chain->feed->ops->next(chain->feed, &message, now) != FEED_NONE) {
-		chain->messages += 1;
+	while (feed_take(chain->feed, &message, now) != FEED_NONE) {
+		messages++;
 		if (layer == LAYER_BOOKS)
 			apply(chain, message);
 	}
+	chain->messages += messages;
 }
 
 static double pass(struct chain *chain, enum layer layer)

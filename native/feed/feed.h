@@ -4,7 +4,7 @@
  * so that the loop can stamp each message on its own:
  *
  *   feed->ops->push(feed, &packet);
- *   while ((kind = feed->ops->next(feed, &message, now)) != FEED_NONE) ...
+ *   while ((kind = feed_take(feed, &message, now)) != FEED_NONE) ...
  *
  * A packet's bytes must stay valid until next() returned FEED_NONE; what has to wait for something missing is
  * copied. A feed decodes ahead of what it hands on, and feed_ahead() shows what comes: who keeps a book has
@@ -60,8 +60,24 @@ struct feed {
 	uint32_t waits;	     /* 1: next() is to be called on a quiet wire as well: something is missing */
 	uint32_t over;	     /* 1: the session has ended, and all of it was handed on */
 	uint32_t head, tail; /* of the ring; run freely */
+	uint32_t low;	     /* with more messages in the ring, next() would only hand on the first of them */
 	struct hp_message ring[FEED_RING] __attribute__((aligned(64)));
 };
+
+/* There are messages that feed_take() hands on without a call. */
+static inline int feed_ready(const struct feed *feed)
+{
+	return feed->tail - feed->head > feed->low;
+}
+
+/* next(), without the call where there is nothing to do but to hand on a message that is decoded. */
+static inline enum feed_kind feed_take(struct feed *feed, const struct hp_message **message, uint64_t now)
+{
+	if (__builtin_expect(!feed_ready(feed), 0))
+		return feed->ops->next(feed, message, now);
+	*message = &feed->ring[feed->head++ % FEED_RING];
+	return FEED_MESSAGE;
+}
 
 /* The message that will be handed on after `distance` others, or NULL: not decoded yet. 0 = the next one. */
 static inline const struct hp_message *feed_ahead(const struct feed *feed, uint32_t distance)

@@ -82,13 +82,17 @@ static inline void run_report(struct run_counts *counts, const uint8_t *types, u
 	uint32_t any = 0;
 
 	report->skipped += counts->counts[0];
-	for (uint32_t i = 1; i < often; i++)
+	counts->counts[0] = 0;
+	for (uint32_t i = 1; i < often; i++) {
 		report->messages[types[i]] += counts->counts[i];
+		counts->counts[i] = 0;
+	}
 	for (uint32_t i = often; i < RUN_COUNTERS; i++)
 		any |= counts->counts[i];
-	for (uint32_t i = often; any && i < RUN_COUNTERS; i++)
+	for (uint32_t i = often; any && i < RUN_COUNTERS; i++) {
 		report->messages[types[i]] += counts->counts[i];
-	memset(counts->counts, 0, sizeof(counts->counts));
+		counts->counts[i] = 0;
+	}
 }
 
 /* Moves the run to `at`, `messages` further. Unsigned: the first number is whatever a sender says. */

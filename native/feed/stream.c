@@ -49,18 +49,25 @@ static void stream_push(struct feed *feed, const struct feed_packet *packet)
 	stream->queued = 1;
 }
 
-/* Decodes on, while there is room in the ring. */
+/* Decodes on, while there is room in the ring. An empty one is begun at its beginning: most packets fit it
+ * whole, which is one call of the decoder. */
 static void decode_ahead(struct stream *stream)
 {
 	struct feed *feed = &stream->feed;
-	uint32_t room = FEED_RING - (feed->tail - feed->head), to_end = FEED_RING - feed->tail % FEED_RING;
-	int most = (int)(room < to_end ? room : to_end);
-	int got = stream->decoder->ops->decode(stream->decoder, &stream->run,
-					       &feed->ring[feed->tail % FEED_RING], most);
+	uint32_t room, to_end;
+	int most, got;
 
+	if (feed->head == feed->tail)
+		feed->head = feed->tail = (feed->tail + FEED_RING - 1) / FEED_RING * FEED_RING;
+	room = FEED_RING - (feed->tail - feed->head);
+	to_end = FEED_RING - feed->tail % FEED_RING;
+	most = (int)(room < to_end ? room : to_end);
+	got = stream->decoder->ops->decode(stream->decoder, &stream->run, &feed->ring[feed->tail % FEED_RING],
+					   most);
 	feed->tail += (uint32_t)got;
 	if (got < most)
 		stream->run.left = 0;
+	feed->low = stream->run.left ? AHEAD - 1 : 0;
 }
 
 /*
