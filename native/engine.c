@@ -160,16 +160,29 @@ int32_t hp_engine_record_stop(struct hp_engine *engine)
 
 /* ---- inline ----------------------------------------------------------------------------------- */
 
+static __attribute__((noinline)) int whole_turn(struct hp_engine *engine)
+{
+	int kind = engine_turn(engine, engine->options.spin_turns);
+
+	if (kind == HP_EVENT_NONE && engine->options.rx.wait == HP_WAIT_BLOCK)
+		engine_sleep(engine, SLEEP_MS);
+	return kind;
+}
+
 int32_t hp_engine_next(struct hp_engine *engine)
 {
+	const struct hp_message *message;
 	int kind;
 
 	if (__builtin_expect(!engine || engine->running, 0))
 		return fail(EBUSY, "Cannot take a turn: the engine is closed, or runs on its own thread");
-	kind = engine_turn(engine, engine->options.spin_turns);
-	if (kind == HP_EVENT_NONE && engine->options.rx.wait == HP_WAIT_BLOCK)
-		engine_sleep(engine, SLEEP_MS);
-	return kind;
+	while (engine_at_hand(engine)) {
+		feed_take(engine->feed, &message, engine->mark);
+		kind = engine_take(engine, message);
+		if (kind != HP_EVENT_NONE)
+			return kind;
+	}
+	return whole_turn(engine);
 }
 
 double hp_engine_order(struct hp_engine *engine, int32_t side, double price, double qty)

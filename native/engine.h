@@ -98,6 +98,7 @@ struct hp_engine {
 	double wire_ns;		 /* receive stamp of the datagram at hand, in the engine's time; 0 = none */
 	uint64_t refresh_at;
 	uint32_t since_idle; /* records since the order session last had its turn */
+	uint64_t loops;	     /* control->loops, which is told from here: adding to a double in memory waits for it */
 	uint32_t next_order; /* inline ids */
 
 	struct seat seats[ENGINE_SEATS];
@@ -130,6 +131,12 @@ int engine_turn(struct hp_engine *engine, uint32_t polls);
 /* Applies one message to its book and fills control->event; the event's kind, NONE when nobody is to be told.
  */
 int engine_take(struct hp_engine *engine, const struct hp_message *message);
+/* Is a message decoded already, and its datagram's first past the strategy? Then nothing but engine_take() is
+ * to be done. Of lll never: its feed decodes nothing ahead. */
+static inline int engine_at_hand(const struct hp_engine *engine)
+{
+	return feed_ready(engine->feed) && !(engine->turn_open | engine->end);
+}
 /* Fills control->event with something that is no message: an order's state, a link, the end ... Its kind. */
 int engine_emit(struct hp_engine *engine, enum hp_event_kind kind, double seq, double detail);
 /* Messages are missing (the feed's gap says which), or what was missing has come. The event's kind. */

@@ -79,18 +79,19 @@ int engine_repair(struct hp_engine *engine)
 
 /* ---- messages ---- */
 
+/* flags: HP_FLAG_*, the book's among them. */
 static inline void fill(struct hp_engine *engine, const struct hp_message *message, uint32_t kind,
-			uint32_t book_flags)
+			uint32_t flags, double price)
 {
 	struct hp_event *event = &engine->control->event;
 
 	event->kind = kind;
-	event->flags = message->flags | book_flags << HP_FLAG_BOOK_SHIFT;
+	event->flags = flags;
 	event->seq = engine->seq;
 	event->recv_ns = engine->recv_ns;
 	event->sent_ns = (double)(message->time_ns - engine->sent_from);
 	event->wire_ns = engine->wire_ns;
-	event->price = (double)message->price;
+	event->price = price;
 	event->qty = (double)message->qty;
 	event->order_id = (double)(int64_t)message->other;
 	event->detail = (double)(int64_t)message->order;
@@ -111,8 +112,8 @@ static void fire(struct hp_engine *engine)
 		engine->next_order++;
 }
 
-/* The event is with the strategy from here on: DECODE ended at `decoded`, BOOK at `applied`. */
-static inline void open_turn(struct hp_engine *engine, uint64_t decoded, uint64_t applied)
+/* The event is with the strategy from `ready` on: DECODE ended at `decoded`, BOOK at `applied`. */
+static inline void open_turn(struct hp_engine *engine, uint64_t decoded, uint64_t applied, uint64_t ready)
 {
 	engine->noted.decode = decoded - engine->mark;
 	engine->noted.book = applied - decoded;
@@ -120,16 +121,16 @@ static inline void open_turn(struct hp_engine *engine, uint64_t decoded, uint64_
 	engine->strategy_ticks = 0;
 	engine->answered = 0;
 	engine->turn_open = 1;
-	engine->mark = clock_ticks();
+	engine->mark = ready;
 }
 
-static inline void hand_out(struct hp_engine *engine)
+static inline void hand_out(struct hp_engine *engine, uint32_t kind)
 {
 	struct hp_event *event = &engine->control->event;
 
 	event->ready_tsc = engine->mark;
 	event->start_tsc = engine->turn_start;
-	if (__builtin_expect(engine_armed(engine), 0) && event->kind == HP_EVENT_BOOK)
+	if (__builtin_expect(engine_armed(engine), 0) && kind == HP_EVENT_BOOK)
 		fire(engine);
 }
 
@@ -139,7 +140,7 @@ static int clear_book(struct hp_engine *engine, const struct hp_message *message
 	hp_book_clear(engine->book);
 	if (!engine->options.go_on)
 		engine_mark_stale(engine, 1);
-	fill(engine, message, HP_EVENT_STATUS, engine->book->flags);
+	fill(engine, message, HP_EVENT_STATUS, message->flags | engine->book->flags << HP_FLAG_BOOK_SHIFT, 0);
 	engine->control->event.ready_tsc = 0;
 	return HP_EVENT_STATUS;
 }
@@ -158,16 +159,17 @@ static int take_record(struct hp_engine *engine, const struct hp_message *messag
 		engine_mark_stale(engine, 0);
 	engine->gap = 0;
 	engine->end = (message->flags & HP_FLAG_LAST) != 0;
-	engine->control->loops += 1;
+	engine->control->loops = (double)++engine->loops;
 	book_apply(book, engine->seq, message->flags, (double)message->price, (double)message->qty);
 	applied = clock_ticks();
-	fill(engine, message, HP_EVENT_BOOK, book->flags);
+	fill(engine, message, HP_EVENT_BOOK, message->flags | book->flags << HP_FLAG_BOOK_SHIFT,
+	     (double)message->price);
 	event->bid = book->bid.price;
 	event->bid_qty = book->bid.qty;
 	event->ask = book->ask.price;
 	event->ask_qty = book->ask.qty;
-	open_turn(engine, decoded, applied);
-	hand_out(engine);
+	open_turn(engine, decoded, applied, clock_ticks());
+	hand_out(engine, HP_EVENT_BOOK);
 	return HP_EVENT_BOOK;
 }
 
@@ -204,19 +206,6 @@ static void fetch_ahead(struct hp_engine *engine)
 		books_fetch_next(engine->books, &ring[engine->fetched.next % FEED_RING]);
 }
 
-/* Top of book, and for a message about an order in it what only the book knows: its side and price. */
-static inline void fill_symbol(struct hp_event *event, const struct hp_symbol *symbol)
-{
-	event->bid = symbol->bid;
-	event->bid_qty = symbol->bid_qty;
-	event->ask = symbol->ask;
-	event->ask_qty = symbol->ask_qty;
-	if (event->message >= HP_MESSAGE_EXECUTE && event->message <= HP_MESSAGE_REPLACE) {
-		event->flags |= symbol->touched > 0 ? HP_FLAG_BID : 0;
-		event->price = event->price > 0 ? event->price : fabs(symbol->touched);
-	}
-}
-
 /* Feeds that name a symbol in each of its messages have no message that names it: the book is told here. */
 static void name_symbol(struct hp_engine *engine, uint32_t symbol)
 {
@@ -231,42 +220,71 @@ static void name_symbol(struct hp_engine *engine, uint32_t symbol)
 		books_apply(engine->books, &naming);
 }
 
-/* Of the whole market. */
-static const struct hp_symbol no_symbol;
+/* Kinds of a message about an order in the book, of which only the book knows the side, and perhaps the price.
+ */
+#define OF_AN_ORDER                                                                                          \
+	(1u << HP_MESSAGE_EXECUTE | 1u << HP_MESSAGE_EXECUTE_AT | 1u << HP_MESSAGE_REDUCE |                  \
+	 1u << HP_MESSAGE_DELETE | 1u << HP_MESSAGE_REPLACE)
 
-/* Many books, a datagram's first message stamped. */
+/* The event of a message that its book has taken, or (NULL) that is of the whole market. Without a branch on
+ * the kind, which nobody could predict. */
+static inline void fill_symbol(struct hp_engine *engine, const struct hp_message *message, uint32_t kind,
+			       const struct hp_symbol *symbol)
+{
+	struct hp_event *event = &engine->control->event;
+	double touched = symbol->touched, price = (double)message->price;
+	uint32_t of_order = OF_AN_ORDER >> message->kind & 1, bid = touched > 0;
+	uint32_t more = engine->feed->head != engine->feed->tail;
+	uint32_t flags = message->flags | symbol->flags << HP_FLAG_BOOK_SHIFT;
+
+	flags |= (of_order & bid) * HP_FLAG_BID | more * HP_FLAG_MORE;
+	price = of_order & !(message->price > 0) ? fabs(touched) : price;
+	fill(engine, message, kind, flags, price);
+	event->bid = symbol->bid;
+	event->bid_qty = symbol->bid_qty;
+	event->ask = symbol->ask;
+	event->ask_qty = symbol->ask_qty;
+}
+
+/* Of the whole market: while it is good, and while messages are missing. */
+static const struct hp_symbol no_symbol[2] = {{.flags = 0}, {.flags = HP_BOOK_STALE}};
+
+static int refuse(struct hp_engine *engine, const struct hp_message *message, enum hp_fault fault)
+{
+	report_fault(&engine->control->report, fault, engine->seq, message->bytes, message->length);
+	return HP_EVENT_NONE;
+}
+
+/* Many books, a datagram's first message stamped: BOOK lasts until the event is filled. */
 static int take_message(struct hp_engine *engine, const struct hp_message *message)
 {
+	const struct hp_symbol *symbol;
 	uint64_t decoded = engine->timing ? clock_ticks() : 0, applied;
 	uint32_t kind = event_of[message->kind];
-	const struct hp_symbol *symbol;
 	int32_t fault;
 
 	if (engine->books->live_orders > FETCH_FROM)
 		fetch_ahead(engine);
 	fault = books_apply(engine->books, message);
 	engine->end |= (message->flags & HP_FLAG_LAST) != 0;
-	engine->control->loops += 1;
-	if (__builtin_expect(fault < 0, 0)) {
-		report_fault(&engine->control->report, (enum hp_fault) - fault, engine->seq, message->bytes,
-			     message->length);
-		return HP_EVENT_NONE;
-	}
+	engine->control->loops = (double)++engine->loops;
+	if (__builtin_expect(fault < 0, 0))
+		return refuse(engine, message, (enum hp_fault) - fault);
 	if (!kind)
 		return HP_EVENT_NONE;
-	applied = engine->timing ? clock_ticks() : 0;
-	symbol = message->symbol < engine->books->symbols ? &engine->symbol_books[message->symbol] : NULL;
-	fill(engine, message, kind, symbol ? symbol->flags : general_flags(engine) >> HP_FLAG_BOOK_SHIFT);
-	if (symbol && __builtin_expect(!symbol->name[0], 0))
-		name_symbol(engine, message->symbol);
-	fill_symbol(&engine->control->event, symbol ? symbol : &no_symbol);
-	if (engine->feed->head != engine->feed->tail)
-		engine->control->event.flags |= HP_FLAG_MORE;
-	if (engine->timing) {
-		open_turn(engine, decoded, applied);
+	symbol = &no_symbol[engine->stale != 0];
+	if (__builtin_expect(message->symbol < engine->books->symbols, 1)) {
+		symbol = &engine->symbol_books[message->symbol];
+		if (__builtin_expect(!symbol->name[0], 0))
+			name_symbol(engine, message->symbol);
+	}
+	fill_symbol(engine, message, kind, symbol);
+	if (__builtin_expect(engine->timing, 0)) {
+		applied = clock_ticks();
+		open_turn(engine, decoded, applied, applied);
 		engine->timing = 0;
 	}
-	hand_out(engine);
+	hand_out(engine, kind);
 	return (int)kind;
 }
 

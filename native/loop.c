@@ -237,8 +237,9 @@ int engine_turn(struct hp_engine *engine, uint32_t polls)
 
 	if (engine->turn_open) {
 		close_turn(engine, clock_ticks());
-		engine->mark = clock_ticks();
-		engine->turn_start = engine->mark;
+		/* What went into the histograms is no part of the next turn. */
+		if (!engine->stamp_sparely)
+			engine->mark = engine->turn_start = clock_ticks();
 	}
 	kind = next_event(engine);
 	while (kind == HP_EVENT_NONE && polls--) {
