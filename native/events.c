@@ -220,7 +220,8 @@ static void name_symbol(struct hp_engine *engine, uint32_t symbol)
 		books_apply(engine->books, &naming);
 }
 
-/* Kinds of a message about an order in the book, of which only the book knows the side, and perhaps the price.
+/* Kinds of a message about an order in the book, of which only the book knows the side, and perhaps the
+ * price.
  */
 #define OF_AN_ORDER                                                                                          \
 	(1u << HP_MESSAGE_EXECUTE | 1u << HP_MESSAGE_EXECUTE_AT | 1u << HP_MESSAGE_REDUCE |                  \

@@ -53,14 +53,15 @@ export function marketOf(shelf: Book | Books): Market {
 
 /** A strategy bound to its books, orders and parameters. */
 export class Handlers<P extends Params> {
-  readonly #strategy: Strategy<P>;
-  readonly #hearsBook: boolean;
+  /** It has a handler for book events. */
+  readonly hearsBook: boolean;
   /** `undefined`: there is one book. */
   readonly #shelf: Books | undefined;
   /** Books met so far, by symbol: looking one up here costs a load. Full from the start, so that it stays an array. */
   readonly #met: (StrategyBook | undefined)[];
-  /** The one book, or that of the last event. */
+  /** The one book, or that of the last event, and its symbol's number. */
   #last: StrategyBook;
+  #symbol = 0;
 
   /**
    * @param strategy The handlers.
@@ -69,42 +70,41 @@ export class Handlers<P extends Params> {
    * @param params Already complete.
    */
   constructor(
-    strategy: Strategy<P>,
+    readonly strategy: Strategy<P>,
     readonly update: Update,
     books: Book | Books,
     readonly orders: RunnerOrders,
     readonly params: P,
   ) {
-    this.#strategy = strategy;
-    this.#hearsBook = strategy.onBook !== undefined;
+    this.hearsBook = strategy.onBook !== undefined;
     this.#shelf = books instanceof Book ? undefined : books;
     this.#met = new Array(books instanceof Book ? 0 : books.room.symbols).fill(undefined);
     this.#last = books instanceof Book ? books : books.symbol(0);
   }
 
   /** The book the event is about; the last one again where it is about none. */
-  #book(): StrategyBook {
-    if (this.#shelf === undefined) return this.#last;
-    const book = this.#met[this.update.symbol];
-    if (book === this.#last) return book; // a store that is not needed costs more than the question
-    return book === undefined ? this.#meet(this.update.symbol) : this.#last = book;
+  book(): StrategyBook {
+    const { symbol } = this.update;
+    return symbol === this.#symbol ? this.#last : this.#other(symbol);
   }
 
-  #meet(symbol: number): StrategyBook {
-    if (symbol < this.#met.length) this.#last = this.#met[symbol] = this.#shelf!.symbol(symbol);
-    return this.#last;
+  /** The book of another symbol; of none (2^32 - 1) and where there is one book: the last one. */
+  #other(symbol: number): StrategyBook {
+    if (symbol >= this.#met.length) return this.#last;
+    this.#symbol = symbol;
+    return this.#last = this.#met[symbol] ??= this.#shelf!.symbol(symbol);
   }
 
   /** Calls `onStart`. */
   start(market: Market): void {
-    this.#strategy.onStart?.(this.params, market);
+    this.strategy.onStart?.(this.params, market);
   }
 
   /** Hands the event in `update`'s slot to its handler. Returns true at the session's end. */
   dispatch(kind: number): boolean {
     if (kind === KIND.BOOK) {
       // Called as a method and not bound: V8 knows such a call's target, and puts the handler into the loop.
-      if (this.#hearsBook) this.#strategy.onBook!(this.update, this.#book(), this.orders, this.params);
+      if (this.hearsBook) this.strategy.onBook!(this.update, this.book(), this.orders, this.params);
       return false;
     }
     return this.#rare(kind);
@@ -113,26 +113,26 @@ export class Handlers<P extends Params> {
   #rare(kind: number): boolean {
     const { update, orders } = this;
     if (kind === KIND.TRADE) {
-      this.#strategy.onTrade?.(update, this.#book(), orders, this.params);
+      this.strategy.onTrade?.(update, this.book(), orders, this.params);
     } else if (kind === KIND.STATUS) {
-      this.#strategy.onStatus?.(update, this.#book(), orders, this.params);
+      this.strategy.onStatus?.(update, this.book(), orders, this.params);
     } else if (kind === KIND.GAP || kind === KIND.OVERRUN) {
       const lost = kind === KIND.GAP ? update.detail : 0;
       const recovering = kind === KIND.GAP && !update.lost;
       const gap = { seq: update.seq, lost, recovering, overrun: update.detail - lost };
-      if (this.#strategy.onGap?.(gap, this.#last, orders, this.params) === "go on") orders.goOn();
+      if (this.strategy.onGap?.(gap, this.#last, orders, this.params) === "go on") orders.goOn();
     } else if (kind === KIND.REPAIR) {
-      this.#strategy.onRepair?.({ seq: update.seq }, this.#last, orders, this.params);
+      this.strategy.onRepair?.({ seq: update.seq }, this.#last, orders, this.params);
     } else if (kind === KIND.ORDER) {
       const state = ORDER_STATES[update.detail] ?? "unknown";
       orders.note(update.orderId, state);
-      this.#strategy.onOrder?.({ id: update.orderId, state }, orders, this.params);
+      this.strategy.onOrder?.({ id: update.orderId, state }, orders, this.params);
     }
     return kind === KIND.END;
   }
 
   /** Calls `onStop`. */
   stop(): void {
-    this.#strategy.onStop?.(this.params);
+    this.strategy.onStop?.(this.params);
   }
 }

@@ -80,17 +80,23 @@ function settle<P extends Params>(engine: Engine, handlers: Handlers<P>): void {
   }
 }
 
-/** Takes turns for YIELD_MS. True when the session ended. */
+/**
+ * Takes turns for YIELD_MS. True when the session ended. What a book event needs is kept in variables of the loop: V8
+ * would read a field again after every native call. The handler is called as a method and not bound: V8 knows such a
+ * call's target, and puts it into the loop.
+ */
 function burst<P extends Params>(engine: Engine, handlers: Handlers<P>, untilEnd: boolean): boolean {
   const next = native().hp_engine_next;
   const handle = engine.handle;
+  const { strategy, hearsBook, update, orders, params } = handlers;
   const deadline = performance.now() + YIELD_MS;
   for (let turn = 1;; turn++) {
     const kind = next(handle);
-    if (kind === KIND.BOOK) handlers.dispatch(kind);
-    else if (kind < 0) engine.next(); // fails the same way, with the sentence
+    if (kind === KIND.BOOK) {
+      if (hearsBook) strategy.onBook!(update, handlers.book(), orders, params);
+    } else if (kind < 0) engine.next(); // fails the same way, with the sentence
     else if (kind > 0 && handlers.dispatch(kind) && untilEnd) return true;
     // An empty turn has time to read the clock; a busy one only now and then.
-    if ((kind === KIND.NONE || turn % 256 === 0) && performance.now() > deadline) return false;
+    if ((kind === KIND.NONE || (turn & 255) === 0) && performance.now() > deadline) return false;
   }
 }

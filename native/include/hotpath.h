@@ -146,10 +146,11 @@ _Static_assert(sizeof(struct hp_histogram) == 32 + 4 * HP_HISTOGRAM_BUCKETS, "hp
 /* The stages of one turn of the loop, each a histogram in hp_control.stages; the cost of the stamp that ends
  * a stage is taken off. */
 enum hp_stage {
-	HP_STAGE_WAIT = 0,     /* end of the turn before -> start of the receive that brought something */
-	HP_STAGE_RECV = 1,     /* that receive; once a batch */
-	HP_STAGE_DECODE = 2,   /* decode and sequence one record; once a datagram where feeds decode ahead */
-	HP_STAGE_BOOK = 3,     /* apply it to the book; likewise of a datagram's first message */
+	HP_STAGE_WAIT = 0,   /* end of the turn before -> start of the receive that brought something */
+	HP_STAGE_RECV = 1,   /* that receive; once a batch */
+	HP_STAGE_DECODE = 2, /* decode and sequence one record; once a datagram where feeds decode ahead */
+	HP_STAGE_BOOK = 3,   /* apply it to the book; likewise of a datagram's first message, its event filled
+			      * in as well */
 	HP_STAGE_STRATEGY = 4, /* event ready -> the strategy's order, or its return; likewise */
 	HP_STAGE_ORDER = 5,    /* checks and encoding of one order */
 	HP_STAGE_SEND = 6,     /* its system call or submission */
