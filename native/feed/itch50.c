@@ -37,8 +37,9 @@ struct itch_type {
 	 * type. */
 	uint8_t mark_at, mark, mark_else, mark_flag;
 	uint8_t length, kind, type, counter;
-	uint8_t special; /* 1: not one of those a book is made of, which are about an order and a symbol */
-	uint8_t name_at; /* of the stock; 0 = not in it */
+	uint8_t special;  /* 1: not one of those a book is made of, which are about an order and a symbol */
+	uint8_t name_at;  /* of the stock; 0 = not in it */
+	uint8_t frame[2]; /* the length as the frame has it */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct itch_type) == 64, "one cache line");
 
@@ -49,7 +50,7 @@ static const uint8_t counted[RUN_COUNTERS] = "\0ADEUXPFCSRHYLVWKJhQBINO";
 #define OFTEN 9
 
 #define ROW(letter, nth, bytes, what)                                                                        \
-	.length = bytes, .kind = HP_MESSAGE_##what, .type = letter, .counter = nth,                          \
+	.length = bytes, .frame = {0, bytes}, .kind = HP_MESSAGE_##what, .type = letter, .counter = nth,     \
 	.head = HP_MESSAGE_##what | letter << 8 | (uint32_t)bytes << 24
 #define PLAIN(letter, nth, bytes, what) ROW(letter, nth, bytes, what), .mark = letter
 #define OTHER(at)			.other_at = at, .other_mask = UINT64_MAX
@@ -247,9 +248,9 @@ static inline int set_fields(const struct itch_type *type, const uint8_t *bytes,
 {
 	int64_t qty = load_be32(bytes + type->qty_at) & type->qty_mask;
 	int64_t price = load_be32(bytes + type->price_at) & type->price_mask;
-	uint32_t mark = bytes[type->mark_at] ^ type->mark, is_else = -(uint32_t)(mark != 0);
+	uint32_t mark = bytes[type->mark_at] ^ type->mark;
 
-	set_head(message, type, flags | (type->mark_flag & ~is_else), symbol);
+	set_head(message, type, (uint8_t)(flags | (type->mark_flag & (mark - 1) >> 8)), symbol);
 	message->time_ns = (int64_t)(load_be64(bytes + 3) & 0xffffffffffff);
 	message->price = price;
 	message->qty = qty;
@@ -257,15 +258,19 @@ static inline int set_fields(const struct itch_type *type, const uint8_t *bytes,
 	message->other = load_be64(bytes + type->other_at) & type->other_mask;
 	message->bytes = bytes;
 	return ((qty - type->qty_least) | (price - type->price_least) | (ITCH50_PRICE_MAX - price) |
-		-(int64_t)(mark ^ (type->mark_else & is_else))) >= 0;
+		-(int64_t)(mark * (mark ^ type->mark_else))) >= 0;
 }
 
 /* Is the frame of the message that begins at `bytes` all there, and does it say what its type does? */
 static inline int is_plain(const uint8_t *bytes, const uint8_t *end)
 {
+	uint16_t frame, of_type;
+
 	if (end - bytes < ITCH50_LENGTH_MAX && (end - bytes < 1 || end - bytes < bytes[-1]))
 		return 0;
-	return bytes[-1] && load_be16(bytes - 2) == types[bytes[0]].length;
+	memcpy(&frame, bytes - 2, sizeof(frame));
+	memcpy(&of_type, types[bytes[0]].frame, sizeof(of_type));
+	return frame && frame == of_type;
 }
 
 /*
