@@ -241,7 +241,8 @@ static inline void set_head(struct hp_message *message, const struct itch_type *
 
 /*
  * Everything a row of the table tells. 0: a bad value. What is checked is put so that something wrong makes a
- * number negative, and looked at once.
+ * number negative, and looked at once. `mark` becomes 0 where it is the first of its two bytes ((mark - 1) >>
+ * 8 has every bit of a flag then), and the product where it is either.
  */
 static inline int set_fields(const struct itch_type *type, const uint8_t *bytes, uint32_t symbol,
 			     uint8_t flags, struct hp_message *message)
