@@ -374,14 +374,14 @@ int recorder_close(struct recorder *recorder)
 	if (recorder->started)
 		stop_owned(recorder);
 	stats->lost = stats->datagrams - stats->written; /* also what waited for a file that took no more */
-	if (recorder->broken)
-		cut(recorder);
 	for (uint32_t i = 0; !recorder->broken && i < recorder->count; i++) {
 		pcapng_statistics(&draft, i, recorder->lines[i].received, recorder->lines[i].lost);
 		recorder->broken = write_all(recorder, draft.bytes, draft.len) != 0;
 	}
-	if (recorder->broken)
+	if (recorder->broken) {
+		cut(recorder);
 		error = fail(EIO, "The recording \"%s\" is not complete: %s", recorder->path, stats->trouble);
+	}
 	stats->recording = 0;
 	recorder_free(recorder);
 	return error;

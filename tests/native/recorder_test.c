@@ -246,6 +246,26 @@ static void a_full_disk_is_said_and_counted(void)
 	CHECK_EQ(read_back(0, 1), stats.written); /* whole packets only */
 }
 
+/* The packets fit, and what closes the file does not: it ends behind the last packet. */
+static void a_disk_full_at_the_very_end_leaves_whole_packets(void)
+{
+	const struct rlimit before = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+	struct recorder *recorder = record(2, ROOM);
+	struct rlimit small = before;
+
+	take(recorder, 0, 0);
+	take(recorder, 1, 1);
+	while (stats.written < 2)
+		usleep(1000);
+	small.rlim_cur = (rlim_t)stats.file_bytes + 10;
+	CHECK(!setrlimit(RLIMIT_FSIZE, &small));
+	CHECK(recorder_close(recorder) < 0);
+	CHECK(!setrlimit(RLIMIT_FSIZE, &before));
+	CHECK_EQ(stats.written, 2);
+	CHECK_EQ(stats.lost, 0);
+	CHECK_EQ(read_back(0, 2), 2);
+}
+
 static void nothing_is_written_that_cannot_be(void)
 {
 	struct recorder *recorder;
@@ -264,6 +284,7 @@ int main(void)
 	RUN(a_cut_datagram_stays_cut);
 	RUN(what_finds_no_room_is_counted_here_and_in_the_file);
 	RUN(a_full_disk_is_said_and_counted);
+	RUN(a_disk_full_at_the_very_end_leaves_whole_packets);
 	RUN(nothing_is_written_that_cannot_be);
 	unlink(path);
 	return 0;
