@@ -108,6 +108,7 @@ int image_make(struct image *out, const struct session_state *state)
 	if (!sorted || !out->bytes) {
 		free(sorted);
 		free(out->bytes);
+		out->bytes = NULL;
 		return fail(ENOMEM, "Cannot make a snapshot of %zu orders: out of memory", orders->count);
 	}
 	for (size_t i = 0; i < orders->room; i++)
