@@ -115,6 +115,7 @@ void window_close(struct window *window)
 	free(window->bytes);
 	free(window->slots);
 	seen_close(&window->seen);
+	memset(window, 0, sizeof(*window)); /* its owner closes it again where it could not be opened */
 }
 
 void window_reset(struct window *window, int64_t next)

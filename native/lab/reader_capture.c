@@ -257,8 +257,11 @@ static int open_feed(struct hp_reader *reader)
 	reader->stats->levels_only = feed != HP_READER_ITCH50;
 	reader->stats->price_scale = decoder->ops->price_scale;
 	reader->stats->qty_scale = decoder->ops->qty_scale;
-	return stream_open(&reader->feed, feed == HP_READER_ITCH50 ? &framing_moldudp64 : &framing_iextp,
-			   decoder, NULL, reader->stream, (uint64_t)reader->options.hole_ns);
+	error = stream_open(&reader->feed, feed == HP_READER_ITCH50 ? &framing_moldudp64 : &framing_iextp,
+			    decoder, NULL, reader->stream, (uint64_t)reader->options.hole_ns);
+	if (error)
+		decoder->ops->close(decoder);
+	return error;
 }
 
 static int load(struct hp_reader *reader, uint32_t file)
