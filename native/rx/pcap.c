@@ -315,7 +315,9 @@ static const struct entry *before_other(const struct pcap *pcap, const struct en
 int rx_pcap_pair(struct rx *a, struct rx *b)
 {
 	struct pcap *lines[] = {(struct pcap *)a, (struct pcap *)b};
-	int64_t first_ns = lines[0]->first_ns < lines[1]->first_ns ? lines[0]->first_ns : lines[1]->first_ns;
+	/* 0: its packets have no stamps, and no time to begin with. */
+	int later = !lines[0]->first_ns || (lines[1]->first_ns && lines[1]->first_ns < lines[0]->first_ns);
+	int64_t first_ns = lines[later]->first_ns;
 
 	if (lines[0]->ticks_a_ns != lines[1]->ticks_a_ns)
 		return fail(EINVAL, "Cannot play \"%s\" and \"%s\" as two lines: give both the same speed",
