@@ -159,6 +159,8 @@ static void keep_outlier(struct stream *stream)
 	outlier->packet.len = len;
 	outlier->header = stream->header;
 	outlier->header.payload = outlier->bytes + (stream->header.payload - packet->data);
+	if (outlier->header.payload_len > len - (outlier->header.payload - outlier->bytes))
+		outlier->header.payload_len = len - (uint32_t)(outlier->header.payload - outlier->bytes);
 }
 
 void stream_clear(struct stream *stream)
