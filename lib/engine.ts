@@ -42,7 +42,7 @@ export interface EngineOptions extends EngineLimits {
   orders?: string | URL | OrderEndpoint | undefined;
   /** `lll`: levels a side of the book, a power of two. @default {16384} */
   levels?: number;
-  /** Other feeds: names of the symbols that are wanted; left out, all of them are. */
+  /** Other feeds: names of the symbols that are wanted; left out, or none, all of them are. */
   symbols?: readonly string[];
   /** Other feeds: what the books have room for. By default enough for a whole exchange, or for the symbols named. */
   room?: Omit<BooksOptions, "priceScale" | "qtyScale">;
@@ -61,7 +61,7 @@ const ROOM = { orders: 2 ** 21, levels: 2 ** 19, of: 2 ** 16 } as const;
 
 function makeBooks(feed: FeedEndpoint, { symbols, room }: EngineOptions): Books {
   const { byLevels, priceScale, qtyScale } = protocolOf(feed.protocol);
-  const share = symbols ? Math.min(1, symbols.length * ROOM.of / ROOM.orders) : 1;
+  const share = symbols?.length ? Math.min(1, symbols.length * ROOM.of / ROOM.orders) : 1;
   return Books.create({
     symbols: 16384,
     orders: byLevels ? 0 : ROOM.orders * share,
@@ -149,7 +149,12 @@ export class Engine implements Disposable {
     this.#bookMemory = this.#books?.memory ?? Book.allocate(levels);
     this.#handle = openEngine(endpoints, options, this.#control, this.#bookMemory, levels);
     this.#book = this.#books ? undefined : new Book(this.#bookMemory);
-    for (const name of options.symbols ?? []) this.want(name);
+    try {
+      for (const name of options.symbols ?? []) this.want(name);
+    } catch (error) {
+      check(native().hp_engine_close(this.handle)); // nobody else could: there will be no engine
+      throw error;
+    }
     this.feed = new Feed(feed, this.#control, lineB);
     this.breakdown = new Breakdown(this.#control);
     this.oneWay = new Histogram(this.#control, CONTROL.one_way);

@@ -251,6 +251,15 @@ Deno.test("A subscription lets only the symbols through that were named; the oth
   }, { symbols: ["BBB"] });
 });
 
+Deno.test("No names at all subscribe to everything, and the books have room for it", async () => {
+  let events = 0;
+  await play(twoSymbols(1000), { onBook: () => void events++ }, ({ feed, books }) => {
+    assert.equal(events, 1000);
+    assert.deepEqual(feed.report.faults, {});
+    assert.ok(books.has("AAA") && books.has("BBB"));
+  }, { symbols: [], room: {} });
+});
+
 Deno.test("Handlers give each symbol's events the book of that symbol, always the same object", async () => {
   const met = new Map<number, unknown>();
   await play(twoSymbols(200), {
@@ -469,10 +478,13 @@ Deno.test("Engine.open() refuses lines that do not fit together, and asks for th
       /^NativeError: Cannot receive one line from a capture and the other from a wire/,
     );
     assert.throws(() => open({ lineB: url(A, file!, "2") }), /give both the same speed/);
+    const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+    const before = descriptors();
     assert.throws(
       () => open({ symbols: ["NINE CHARS"] }),
       /^NativeError: Cannot subscribe to "NINE CHARS": names have 1 to 8 characters/,
     );
+    assert.equal(descriptors(), before, "what it had opened is closed");
     using engine = open({});
     assert.throws(() => engine.book, {
       message: 'Cannot look at the book: feed itch50 has one a symbol; use books.at("NAME")',
