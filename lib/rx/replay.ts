@@ -48,7 +48,7 @@ export function replayOf(
   const flowA = choose(a, flows, options);
   const feed = options.feed ?? flowA.feed ?? "lll";
   const lineA = endpoint(a, flowA, feed, options);
-  const flowB = a === b ? twin(flows, flowA) : choose(b, captureFlows(b), { feed });
+  const flowB = a === b ? twin(flows, flowA) : chooseB(b, flowA, feed);
   return flowB ? { feed: lineA, lineB: endpoint(b, flowB, feed, options) } : { feed: lineA };
 }
 
@@ -70,10 +70,19 @@ function twin(flows: CaptureFlow[], of: CaptureFlow): CaptureFlow | undefined {
   return flows.find((flow) => flow !== of && flow.feed === of.feed && flow.session === of.session);
 }
 
+/** Line B in a capture of its own: what shares line A's session, else what would be played if it were alone. */
+function chooseB(path: string, flowA: CaptureFlow, feed: string): CaptureFlow {
+  const flows = captureFlows(path);
+  return twin(flows, flowA) ?? choose(path, flows, { feed });
+}
+
+/** Of a feed that was named the largest flow counts where none reads as it: a described one reads as none of ours. */
 function choose(path: string, flows: CaptureFlow[], { to, feed }: ReplayOptions): CaptureFlow {
-  const chosen = flows.find((flow) =>
-    to !== undefined ? `${flow.address}:${flow.port}` === to : feed !== undefined || flow.feed !== undefined
-  );
+  const chosen = to !== undefined
+    ? flows.find(({ address, port }) => `${address}:${port}` === to)
+    : feed !== undefined
+    ? flows.find((flow) => flow.feed === feed) ?? flows[0]
+    : flows.find((flow) => flow.feed !== undefined);
   if (chosen) return chosen;
   const there = flows.map(({ address, port, datagrams }) => `${address}:${port} (${datagrams})`).join(", ");
   throw new TypeError(

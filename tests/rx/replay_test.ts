@@ -75,6 +75,11 @@ Deno.test("replayOf() finds line B: in the second capture, or as another flow of
       const { feed, lineB } = replayOf([one, two]);
       assert.deepEqual([feed.file, lineB?.file, lineB?.address], [one, two, "239.255.0.2"]);
     }));
+  const noise: [string, Uint8Array] = ["239.255.0.9:1", new Uint8Array(30).fill(9)];
+  withCapture([a], (one) =>
+    withCapture([noise, noise, noise, other, other, b], (two) => {
+      assert.equal(replayOf([one, two]).lineB?.address, "239.255.0.2", "larger flows are of others");
+    }));
 });
 
 const LOSSY = ["A", "B"].map((line) => `${SHARED}/data/moldudp/aapl_mold_lossy${line}.pcap.gz`);
