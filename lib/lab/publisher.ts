@@ -66,7 +66,7 @@ const NAMES = [
   "late",
 ] as const satisfies readonly (keyof PublisherCounters)[];
 
-/** Counters of a line, its faults among them: datagrams = the publisher's - lost + duplicated. */
+/** Counters of a line, its faults among them: datagrams = the publisher's - lost + duplicated, once none waits. */
 export type PublishedLine = Record<
   | "datagrams"
   | "messages"

@@ -81,7 +81,7 @@ _Static_assert(offsetof(struct hp_publisher_options, file) == 912, "hp_publisher
 
 /*
  * One line. Of the publisher's datagrams each line loses `lost` and sends the others, `duplicated` of them
- * twice: datagrams = publisher's datagrams - lost + duplicated (+ what is still held back, at any moment).
+ * twice: datagrams (+ those that still wait for their time) = publisher's datagrams - lost + duplicated.
  */
 struct hp_publisher_line {
 	double datagrams, messages; /* of data given to the path, duplicates included */
