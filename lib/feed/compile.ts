@@ -64,7 +64,7 @@ const plain = (target: Target, field: PlacedField): Step => (
 );
 
 /** The number `hp_message.type` has for a message: its type byte, or where types are u16 its place. */
-export function messageNumber(schema: FeedSchema, at: number): number {
+function messageNumber(schema: FeedSchema, at: number): number {
   const wide = headerOf(schema).find(({ name }) => name === typeFieldOf(schema))?.type === "u16";
   return wide ? at : typeNumber(schema.messages[at]!.type);
 }
