@@ -4,9 +4,10 @@
  *   deno task replay FILE [FILE_B] [--to=233.54.12.111:26400] [--feed=itch50] [--speed=1] [--symbol=AAPL …]
  *                    [--strategy=scripts/strategies/large_trade.ts [--NAME=VALUE …]] [--depth=5] [--qty=1] [--json]
  *
- * FILE_B is line B of the same feed; in a single capture, another flow of the same session is. Flat out unless --speed says how many times faster than recorded. Without --to the flow
- * with most datagrams that reads as a feed is played. --strategy runs a script inline on it: it sees every event, and its
- * orders are refused, for nobody is at the other end.
+ * FILE_B is line B of the same feed; in a single capture, another flow of the same session is. Flat out unless --speed
+ * says how many times faster than recorded. Without --to the flow with most datagrams that reads as a feed is played.
+ * --strategy runs a script inline on it: it sees every event, and its orders are refused, for nobody is at the other
+ * end.
  */
 import { parseArgs } from "node:util";
 import {
