@@ -1,6 +1,7 @@
 /**
  * Endpoints are URLs: `udp://group:port?via=xdp&if=eth0` is a feed, or where datagrams go; `tcp://host:port` is order
- * entry; `udp://host:port` and `tcp://host:port` are servers that repair a feed. This file only parses them; `permission.ts` is where one becomes a socket.
+ * entry; `udp://host:port` and `tcp://host:port` are servers that repair a feed. This file only parses them;
+ * `permission.ts` is where one becomes a socket.
  *
  * @module
  */
@@ -312,8 +313,8 @@ function refuseScale({ protocol }: FeedEndpoint, url: URL): void {
 
 /**
  * Parses a feed's endpoint. Every path takes
- * `udp://address:port?feed=lll|itch50|deep|tops|NAME&via=…&if=&netns=&queue=&cpu=&wait=spin|busy-poll|block&qty=` (a capture has no use for the first
- * three), every one but `pcap` `rcvbuf= stamps= budget=`; besides,
+ * `udp://address:port?feed=lll|itch50|deep|tops|NAME&via=…&if=&netns=&queue=&cpu=&wait=spin|busy-poll|block&qty=`
+ * (a capture has no use for `if`, `netns` and `queue`), every one but `pcap` `rcvbuf= stamps= budget=`; besides,
  * `uring` takes `sqpoll=`, `xdp` takes `queues= mode= frame= frames= also=`, `packet` takes `ring= fanout=`, `tap` takes
  * `queues=` and `pcap` takes `file= speed=`.
  *
