@@ -145,7 +145,7 @@ export class Engine implements Disposable {
     const endpoints = { feed, lineB, orders, requests, snapshots };
     this.#control = new SharedMemory(check(native().hp_control_bytes()));
     this.#books = feed.protocol === "lll" ? undefined : makeBooks(feed, options);
-    this.#books?.lend();
+    this.#books?.lend(() => this.running);
     this.#bookMemory = this.#books?.memory ?? Book.allocate(levels);
     this.#handle = openEngine(endpoints, options, this.#control, this.#bookMemory, levels);
     this.#book = this.#books ? undefined : new Book(this.#bookMemory);

@@ -231,7 +231,7 @@ int32_t hp_engine_want(struct hp_engine *engine, const char *name)
 
 int32_t hp_engine_arm(struct hp_engine *engine, double threshold, double qty)
 {
-	if (!engine || !isfinite(threshold) || threshold < 0 || !isfinite(qty))
+	if (!engine || !isfinite(threshold) || threshold < 0 || !isfinite(qty) || qty < 0)
 		return fail(EINVAL,
 			    "Cannot arm the trigger: threshold and quantity must be finite and not negative");
 	engine->trigger.qty = qty;

@@ -93,6 +93,7 @@ export class Books {
   readonly #message = new DataView(new ArrayBuffer(MESSAGE.bytes));
   readonly #place = new DataView(new ArrayBuffer(PLACE.bytes));
   #lent = false;
+  #writing: () => boolean = () => false;
   /** The last trades of all symbols. */
   readonly trades: TradeTape;
 
@@ -139,9 +140,24 @@ export class Books {
     return new Uint8Array(struct.buffer);
   }
 
-  /** Hands the books over to native code that will write them: from now on {@linkcode apply} and the like throw. */
-  lend(): Deno.PointerValue {
+  /**
+   * Hands the books over to native code that will write them: from now on {@linkcode apply} and the like throw.
+   *
+   * @param writing Does another thread write them just now? Then {@linkcode watch} throws, too. Left out: never.
+   */
+  lend(writing: () => boolean = () => false): Deno.PointerValue {
     this.#lent = true;
+    this.#writing = writing;
+    return this.#handle;
+  }
+
+  /** Watches are the writer's as well: they may change between its turns, not during them. */
+  #still(): Deno.PointerValue {
+    if (this.#writing()) {
+      throw new TypeError(
+        "Cannot watch a place: the engine's own thread writes these books; stop() it for the moment",
+      );
+    }
     return this.#handle;
   }
 
@@ -270,12 +286,13 @@ export class Books {
    * @param side Side of the order.
    * @param price Scaled.
    * @param qty Scaled.
-   * @throws {NativeError} when 256 are held already, or the price is off the scale.
+   * @throws {NativeError} when 256 are held already, or the price is off the scale; {@linkcode TypeError} while an engine's own
+   * thread writes these books.
    */
   watch(symbol: number | string, side: Side, price: number, qty: number): Watch {
     const number = typeof symbol === "string" ? this.at(symbol).number : symbol;
-    const watch = check(native().hp_books_watch(this.#handle, number, side === "bid" ? 1 : 0, price, qty));
-    return new Watch(this.#of, watch, () => check(native().hp_books_unwatch(this.#handle, watch)));
+    const watch = check(native().hp_books_watch(this.#still(), number, side === "bid" ? 1 : 0, price, qty));
+    return new Watch(this.#of, watch, () => check(native().hp_books_unwatch(this.#still(), watch)));
   }
 
   /**

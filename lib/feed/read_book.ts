@@ -34,6 +34,9 @@ export async function readBook(
   options: ReadBookOptions = {},
 ): Promise<MarketFile> {
   const { bbo, onProgress, ...rest } = options;
+  if (bbo !== undefined && [files].flat().includes(bbo)) {
+    throw new TypeError(`Cannot write the best prices to "${bbo}": it is the file that is read`);
+  }
   using file = MarketFile.open(files, { ...rest, best: bbo !== undefined });
   using csv = bbo === undefined ? undefined : new BestCsv(bbo);
   for (let more = true; more;) {

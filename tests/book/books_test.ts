@@ -341,8 +341,13 @@ Deno.test("Books say what is wrong, and what to do", () => {
   assert.deepEqual([books.has("AAPL"), books.has("MSFT"), books.names], [true, false, ["AAPL"]]);
   books.markStale();
   assert.equal(books.at("AAPL").stale, true);
-  books.lend();
+  let writing = false;
+  books.lend(() => writing);
   assert.throws(() => books.clear(), /an engine writes them/);
+  const watch = books.watch("AAPL", "bid", 100, 1);
+  writing = true;
+  assert.throws(() => books.watch("AAPL", "bid", 100, 1), /the engine's own thread writes these books/);
+  assert.throws(() => watch.close(), /the engine's own thread writes these books/);
 });
 
 Deno.test("8,192 symbols with 2,097,152 orders take less than 400 MB", () => {

@@ -577,3 +577,8 @@ Deno.test("MarketFile prints itself: counts with names, errors with their first 
   assert.match(text, /│ BBB +│ +7 │ 20\.0001 │ +20 │ +9 │ +1 │ +1 │ +2 │ crossed │/);
   assert.match(Deno.inspect([await read(capture)]), /MarketFile .*file \(itch50\)/);
 });
+
+Deno.test("readBook() does not write the best prices over what it reads", async () => {
+  await assert.rejects(readBook("deno.json", { bbo: "deno.json" }), /it is the file that is read/);
+  await assert.rejects(readBook(["a.pcap", "b.pcap"], { bbo: "b.pcap" }), /it is the file that is read/);
+});
