@@ -84,11 +84,12 @@ export class Handlers<P extends Params> {
 
   /** The book the event is about; the last one again where it is about none. */
   book(): StrategyBook {
+    if (this.#shelf === undefined) return this.#last;
     const { symbol } = this.update;
     return symbol === this.#symbol ? this.#last : this.#other(symbol);
   }
 
-  /** The book of another symbol; of none (2^32 - 1) and where there is one book: the last one. */
+  /** The book of another symbol; of none (2^32 - 1): the last one. */
   #other(symbol: number): StrategyBook {
     if (symbol >= this.#met.length) return this.#last;
     this.#symbol = symbol;
