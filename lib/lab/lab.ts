@@ -1,7 +1,7 @@
 /** The lab: two namespaces, a wire, an exchange; everything a strategy needs on one machine. @module */
 import type { FeedEndpoint, OrderVia, RxPath, TxPath, Wait } from "../endpoint.ts";
 import { netnsPath, parseFeed, parseOrders } from "../endpoint.ts";
-import { Engine } from "../engine.ts";
+import { Engine, type EngineOptions } from "../engine.ts";
 import { formatCount } from "../measure/format.ts";
 import { type InspectContext, picture } from "../measure/print.ts";
 import type { EngineLimits } from "../permission.ts";
@@ -17,6 +17,9 @@ export const LAB_GROUP = "239.255.0.1";
 export const LAB_PORT = 12345;
 /** TCP port of the lab's order entry. */
 export const LAB_ORDER_PORT = 9012;
+
+/** Live orders there is room for in books of a published session, however long it is. */
+const MOST_ORDERS = 2 ** 21;
 
 /** UDP port of the lab's re-request server. */
 export const LAB_REQUEST_PORT = 18000;
@@ -57,6 +60,19 @@ export interface LabPublisherOptions extends PublisherOptions {
   /** More options of its lines' endpoints, as in their URLs: `{ via: "packet" }`. @default {{}} */
   endpoint?: Record<string, string>;
 }
+
+/** How an engine listens to what the lab's publisher sends. */
+export interface LabListenOptions extends Partial<Omit<EngineOptions, "feed" | "levels">> {
+  /** What to do when nothing is there. @default {"spin"} with 4 cores or more, else {"block"} */
+  wait?: Wait;
+  /** Core of the receiving thread. @default {-1} */
+  cpu?: number;
+  /** More options of its lines' endpoints, as in their URLs: `{ stamps: "1" }`. @default {{}} */
+  endpoint?: Record<string, string>;
+}
+
+/** What to do when nothing is there, if nobody says. */
+const restful = (): Wait => navigator.hardwareConcurrency >= 4 ? "spin" : "block";
 
 /**
  * A raised lab.
@@ -127,7 +143,7 @@ export class Lab implements AsyncDisposable {
       if: strategy,
       netns: strategy,
       qty: String(this.tape.info.qtyScale),
-      wait: wait ?? (navigator.hardwareConcurrency >= 4 ? "spin" : "block"),
+      wait: wait ?? restful(),
       cpu: String(cpu),
       ...more,
     });
@@ -194,6 +210,48 @@ export class Lab implements AsyncDisposable {
     });
     this.#publishers.push(publisher);
     return publisher;
+  }
+
+  /**
+   * Opens an engine in the strategy's namespace on what the publisher opened last sends: its lines, its re-request server
+   * and its snapshots, whichever of them it has. Each can be named otherwise, or left out (`{ snapshots: undefined }`);
+   * order entry is only opened where `orders` says where ({@linkcode ordersUrl}).
+   *
+   * @param via Receive path of both lines.
+   * @param options What else {@linkcode Engine.open} takes.
+   * @throws {TypeError} when nothing is published.
+   */
+  listen(via: RxPath = "udp", options: LabListenOptions = {}): Engine {
+    const publisher = this.#publishers.findLast(({ open }) => open);
+    if (!publisher) throw new TypeError("Cannot listen: nothing is published; lab.publish() does");
+    const { wait = restful(), cpu = -1, endpoint, ...rest } = options;
+    const { strategy } = this.namespaces;
+    const { lines, requests, snapshots } = publisher.settings;
+    const [feed, lineB] = lines.map(({ address, port }) => {
+      const query = {
+        feed: "itch50",
+        via,
+        if: strategy,
+        netns: strategy,
+        wait,
+        cpu: String(cpu),
+        ...endpoint,
+      };
+      return `udp://${address}:${port}?${new URLSearchParams(query)}`;
+    });
+    const reached = (scheme: string, server: typeof requests) =>
+      server && `${scheme}://${server.address}:${server.port}?netns=${strategy}`;
+    const orders = Math.min(MOST_ORDERS, publisher.counters.messages); // no session has more alive
+    const engine = Engine.open({
+      lineB,
+      requests: reached("udp", requests),
+      snapshots: reached("tcp", snapshots),
+      room: { orders, levels: orders },
+      ...rest,
+      feed: feed!,
+    });
+    this.#engines.push(engine);
+    return engine;
   }
 
   /** Engines opened here that are still open. */
