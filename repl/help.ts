@@ -74,12 +74,6 @@ export const ENTRIES: readonly Entry[] = [
     what: "datagrams a second from the next session on",
   },
   {
-    name: "publish",
-    example: "publish({ faults: { a: { loss: 0.01 } } })",
-    what: "ITCH on two lines, re-requests, snapshots",
-  },
-  { name: "publisher", example: "publisher", what: "what it sent, lost on purpose, answered" },
-  {
     name: "record",
     example: 'const recording = engine.record("/tmp/hotpath-session.pcapng")',
     what: "write what it receives to a capture",
@@ -96,6 +90,16 @@ export const ENTRIES: readonly Entry[] = [
     what: "any market-data file: its counts and books",
   },
   { name: "ls", example: "ls(book)", what: "members of a live object and their values" },
+  {
+    name: "publish",
+    example: "publish({ faults: { a: { loss: 0.01 } } })",
+    what: "ITCH on two lines, re-requests, snapshots",
+  },
+  { name: "publisher", example: "publisher", what: "what it sent, lost on purpose, answered" },
+  { name: "listen", example: 'listen("udp")', what: "an engine on that: lines A and B, holes asked for" },
+  { name: "books", example: "engine.books", what: "its books, one a symbol" },
+  { name: "lines", example: "engine.feed.lines", what: "what each line brought, and who was first" },
+  { name: "report", example: "engine.feed.report", what: "messages by type, and what was wrong with any" },
   { name: "help", example: "help(open)", what: "more about one thing" },
   { name: "down", example: "await down()", what: "take the lab down" },
 ];

@@ -10,6 +10,7 @@ import { ls } from "./ls.ts";
 import {
   down,
   leave,
+  listen,
   observe,
   open,
   publish,
@@ -28,7 +29,8 @@ import { watch } from "./watch.ts";
 const AGAIN_MS = 2000;
 
 function nameEverything(): void {
-  Object.assign(globalThis, hotpath, { up, open, observe, publish, replay, run, watch, down, help, ls });
+  const verbs = { up, open, observe, publish, listen, replay, run, watch, down, help, ls };
+  Object.assign(globalThis, hotpath, verbs);
   const live = {
     lab: theLab,
     engine: theEngine,

@@ -10,6 +10,7 @@ import {
   type IsolatedRun,
   Lab,
   type LabEngineOptions,
+  type LabListenOptions,
   type LabOptions,
   type LabPublisherOptions,
   type ObserveEntry,
@@ -88,6 +89,20 @@ export function open(via: RxPath = "udp", options: LabEngineOptions = {}): Engin
   opened = lab.open(via, options).start();
   awaitSnapshot(opened, lab.tape.info.snapshotRecords);
   return opened;
+}
+
+/**
+ * Opens an engine on what `publish()` sends (ITCH on lines A and B, re-requests, snapshots), over a receive path, and
+ * starts it; an engine that is open already is closed. Then `engine.books`, `engine.feed.lines`, `engine.feed.report`,
+ * `engine.feed.stream`. Options: lineB, requests or snapshots `undefined` to go without; symbols, recovery.
+ */
+export function listen(via: RxPath = "udp", options: LabListenOptions = {}): Engine {
+  const lab = theLab();
+  thePublisher();
+  opened?.close();
+  for (const engine of lab.engines) engine.close();
+  observing?.close();
+  return opened = lab.listen(via, options).start();
 }
 
 /** Blocks: the engine has a thread of its own, and so the person needs no await. */

@@ -217,7 +217,7 @@ export class Lab implements AsyncDisposable {
    * and its snapshots, whichever of them it has. Each can be named otherwise, or left out (`{ snapshots: undefined }`);
    * order entry is only opened where `orders` says where ({@linkcode ordersUrl}).
    *
-   * @param via Receive path of both lines.
+   * @param via Receive path of both lines; with xdp line B comes by udp, as an interface has one XDP program.
    * @param options What else {@linkcode Engine.open} takes.
    * @throws {TypeError} when nothing is published.
    */
@@ -227,17 +227,11 @@ export class Lab implements AsyncDisposable {
     const { wait = restful(), cpu = -1, endpoint, ...rest } = options;
     const { strategy } = this.namespaces;
     const { lines, requests, snapshots } = publisher.settings;
-    const [feed, lineB] = lines.map(({ address, port }) => {
-      const query = {
-        feed: "itch50",
-        via,
-        if: strategy,
-        netns: strategy,
-        wait,
-        cpu: String(cpu),
-        ...endpoint,
-      };
-      return `udp://${address}:${port}?${new URLSearchParams(query)}`;
+    const [feed, lineB] = lines.map(({ address, port }, i) => {
+      // One interface has one XDP program, and that has one flow: line B comes past it, through the stack.
+      const path = via === "xdp" && i === 1 ? "udp" : via;
+      const options = { feed: "itch50", via: path, if: strategy, netns: strategy, wait, cpu: String(cpu) };
+      return `udp://${address}:${port}?${new URLSearchParams({ ...options, ...endpoint })}`;
     });
     const reached = (scheme: string, server: typeof requests) =>
       server && `${scheme}://${server.address}:${server.port}?netns=${strategy}`;
