@@ -110,4 +110,9 @@ export class BestCsv {
   [Symbol.dispose](): void {
     this.close();
   }
+
+  /** Where it is. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `BestCsv ${this.#path}`;
+  }
 }
