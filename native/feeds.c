@@ -7,11 +7,8 @@
 #include <stdlib.h>
 
 #include "engine.h"
-#include "feed/iex.h"
-#include "feed/itch50.h"
 #include "feed/lll.h"
 #include "feed/recovery.h"
-#include "feed/schema.h"
 #include "feed/stream.h"
 #include "measure/error.h"
 
@@ -40,29 +37,13 @@ static int open_lll(struct hp_engine *engine, void *memory, int32_t bytes, int32
 			     (uint64_t)options->hole_ns);
 }
 
-static int open_decoder(struct hp_engine *engine, struct decoder **out, const struct framing **framing)
+static const struct framing *framing_of(const struct hp_engine_options *options)
 {
-	struct hp_report *report = &engine->control->report;
+	int iextp = options->feed == HP_FEED_SCHEMA
+			    ? options->framing == HP_FRAMING_IEXTP
+			    : options->feed == HP_FEED_DEEP || options->feed == HP_FEED_TOPS;
 
-	switch (engine->options.feed) {
-	case HP_FEED_ITCH50:
-		*framing = &framing_moldudp64;
-		return itch50_open(out, report, engine->symbols);
-	case HP_FEED_DEEP:
-		*framing = &framing_iextp;
-		return deep_open(out, report, engine->symbols);
-	case HP_FEED_TOPS:
-		*framing = &framing_iextp;
-		return tops_open(out, report, engine->symbols);
-	case HP_FEED_SCHEMA:
-		if (!engine->schema)
-			return fail(EINVAL, "Cannot open a feed by description: there is none");
-		*framing = engine->options.framing == HP_FRAMING_IEXTP ? &framing_iextp : &framing_moldudp64;
-		return schema_open(out, engine->schema, report, engine->symbols);
-	default:
-		return fail(EINVAL, "Cannot open feed %d: there is none of that number",
-			    engine->options.feed);
-	}
+	return iextp ? &framing_iextp : &framing_moldudp64;
 }
 
 /* The books are laid out already: their room is who made them's choice. */
@@ -112,19 +93,19 @@ static int join(struct hp_engine *engine, struct decoder *decoder, const struct 
 static int open_stream(struct hp_engine *engine, void *memory, int32_t bytes)
 {
 	struct hp_engine_options *options = &engine->options;
-	const struct framing *framing = NULL;
 	struct decoder *decoder = NULL;
 	int error = take_books(engine, memory, bytes);
 
 	if (!error)
-		error = open_decoder(engine, &decoder, &framing);
+		error = decoder_open_feed(&decoder, (int32_t)options->feed, engine->schema,
+					  &engine->control->report, engine->symbols);
 	if (error)
 		return error;
 	options->price_scale = engine->books->price_scale = decoder->ops->price_scale;
 	options->qty_scale = engine->books->qty_scale = decoder->ops->qty_scale;
 	engine->stamp_sparely = 1;
 	engine->sent_from = options->feed == HP_FEED_ITCH50 || options->day_stamps ? 0 : engine->epoch_ns;
-	return join(engine, decoder, framing);
+	return join(engine, decoder, framing_of(options));
 }
 
 int engine_open_feed(struct hp_engine *engine, void *memory, int32_t bytes, int32_t levels)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hp_decode(): a decoder for as long as one call. For tests and people, who have bytes and want to know what
- * they say; the engine and the reader keep theirs. */
+/* Which decoder a feed has; and hp_decode(), a decoder for as long as one call. That is for tests and people,
+ * who have bytes and want to know what they say; the engine and the reader keep theirs. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -10,8 +10,8 @@
 #include "feed/schema.h"
 #include "measure/error.h"
 
-static int open_decoder(struct decoder **out, int32_t feed, const struct hp_schema *schema,
-			struct hp_report *report, struct symbols *symbols)
+int decoder_open_feed(struct decoder **out, int32_t feed, const struct hp_schema *schema,
+		      struct hp_report *report, struct symbols *symbols)
 {
 	switch (feed) {
 	case HP_FEED_ITCH50:
@@ -21,6 +21,8 @@ static int open_decoder(struct decoder **out, int32_t feed, const struct hp_sche
 	case HP_FEED_TOPS:
 		return tops_open(out, report, symbols);
 	case HP_FEED_SCHEMA:
+		if (!schema)
+			return fail(EINVAL, "Cannot open a feed by description: there is none");
 		return schema_open(out, schema, report, symbols);
 	default:
 		return fail(EINVAL,
@@ -49,7 +51,7 @@ HP_API int32_t hp_decode(int32_t feed, const struct hp_schema *schema, const uin
 			    "Cannot decode: no memory for %zu bytes of symbols; free some and try again",
 			    sizeof(*symbols));
 	symbols_init(symbols, HP_SYMBOLS);
-	code = open_decoder(&decoder, feed, schema, report, symbols);
+	code = decoder_open_feed(&decoder, feed, schema, report, symbols);
 	if (!code) {
 		run.end += length;
 		code = decoder->ops->decode(decoder, &run, out, max);

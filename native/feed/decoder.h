@@ -46,4 +46,11 @@ struct decoder {
 				      its framing knows */
 };
 
+struct hp_schema;
+
+/* Opens the decoder of an enum hp_feed (native/feed/decode.c); `schema` is looked at for HP_FEED_SCHEMA
+ * alone. 0 and *out, or fail(...). */
+int decoder_open_feed(struct decoder **out, int32_t feed, const struct hp_schema *schema,
+		      struct hp_report *report, struct symbols *symbols);
+
 #endif

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "feed/iex.h"
-#include "feed/itch50.h"
 #include "feed/stream.h"
 #include "lab/reader.h"
 #include "measure/clock.h"
@@ -249,9 +247,11 @@ static int open_feed(struct hp_reader *reader)
 
 	if (feed == HP_READER_LLL)
 		return reader_open_lll(reader);
-	error = feed == HP_READER_ITCH50 ? itch50_open(&decoder, reader->report, &reader->symbols)
-		: feed == HP_READER_DEEP ? deep_open(&decoder, reader->report, &reader->symbols)
-					 : tops_open(&decoder, reader->report, &reader->symbols);
+	error = decoder_open_feed(&decoder,
+				  feed == HP_READER_ITCH50 ? HP_FEED_ITCH50
+				  : feed == HP_READER_DEEP ? HP_FEED_DEEP
+							   : HP_FEED_TOPS,
+				  NULL, reader->report, &reader->symbols);
 	if (error)
 		return error;
 	reader->stats->levels_only = feed != HP_READER_ITCH50;
