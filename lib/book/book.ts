@@ -201,6 +201,12 @@ export class Book {
     const askQty = this.askQty;
     return (bidQty - askQty) / (bidQty + askQty);
   }
+  /** {@linkcode imbalance} of the best `levels`. */
+  imbalanceOf(levels: number): number {
+    const bids = this.bidSize(levels);
+    const asks = this.askSize(levels);
+    return (bids - asks) / (bids + asks);
+  }
 
   // -- states ---------------------------------------------------------------------------------------
 

@@ -158,8 +158,12 @@ export class SymbolBook {
     const askQty = this.askQty;
     return bidQty && askQty ? (this.bid * askQty + this.ask * bidQty) / (bidQty + askQty) : NaN;
   }
-  /** (bid qty - ask qty) / (bid qty + ask qty) of the best `levels`, -1..1; NaN when both sides are empty. */
-  imbalance(levels = 1): number {
+  /** (bid qty - ask qty) / (bid qty + ask qty) at the top, -1..1; NaN when both sides are empty. */
+  get imbalance(): number {
+    return this.imbalanceOf(1);
+  }
+  /** {@linkcode imbalance} of the best `levels`. */
+  imbalanceOf(levels: number): number {
     const bids = this.bidSize(levels);
     const asks = this.askSize(levels);
     return (bids - asks) / (bids + asks);
@@ -295,7 +299,7 @@ export class SymbolBook {
       mid: this.mid / this.priceScale,
       spread: this.spread / this.priceScale,
       microprice: this.microprice / this.priceScale,
-      imbalance: this.imbalance(),
+      imbalance: this.imbalance,
     }));
     for (const level of [top.bid, top.ask]) if (level) pictured(level, levelText);
     return pictured(top, topTable);

@@ -79,6 +79,7 @@ function assertScaled(book: Book, reference: MapBook): void {
   near(book.mid, both ? (bid + ask) / 2 : NaN, "mid");
   near(book.spread, both ? ask - bid : NaN, "spread");
   near(book.microprice, both ? (bid * askQty + ask * bidQty) / (bidQty + askQty) : NaN, "microprice");
+  near(book.imbalanceOf(1), book.imbalance, "imbalance of one level");
   near(book.imbalance, bidQty + askQty > 0 ? (bidQty - askQty) / (bidQty + askQty) : NaN, "imbalance");
   assert.equal(book.crossed, both && bid >= ask);
   assert.equal(book.stale, false);

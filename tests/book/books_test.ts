@@ -308,8 +308,8 @@ Deno.test("SymbolBook tells what a size would cost, and how the sides compare", 
   assert.equal(book.vwap("ask", 40), (20 * 10_010 + 20 * 10_030) / 40);
   assert.ok(Number.isNaN(book.vwap("ask", 51)));
   assert.equal(book.vwap("bid", 130), (120 * 9_990 + 10 * 9_980) / 130);
-  assert.equal(book.imbalance(), (120 - 20) / 140);
-  assert.equal(book.imbalance(2), (130 - 50) / 180);
+  assert.equal(book.imbalance, (120 - 20) / 140);
+  assert.equal(book.imbalanceOf(2), (130 - 50) / 180);
   assert.equal(book.mid, 10_000);
   assert.equal(book.tradedVwap, 10_010);
 });
