@@ -3,7 +3,9 @@ import { Ladder } from "../book/ladder.ts";
 import { formatCount } from "../measure/format.ts";
 import { drawTable } from "../measure/print.ts";
 import { feeds } from "./feeds.ts";
-import type { FaultExample, LineCounters, MarketFile, SymbolSummary } from "./market_file.ts";
+import type { MarketFile, SymbolSummary } from "./market_file.ts";
+import type { ReportExample } from "./report.ts";
+import type { FeedLine } from "./stream.ts";
 import { messageName } from "./message_types.ts";
 
 const GAPS_SHOWN = 12;
@@ -27,11 +29,11 @@ function messageTable(file: MarketFile): string {
   return rows.length ? drawTable(["type", "message", "count"], rows, 2) : "No messages";
 }
 
-function lineTable(lines: LineCounters[]): string {
+function lineTable(lines: FeedLine[]): string {
   return drawTable(
     ["line", "packets", "heartbeats", "ends", "refused", "messages", "won", "duplicates", "gaps", "missing"],
-    lines.map((line, i) => [
-      "AB"[i]!,
+    lines.map((line) => [
+      line.line,
       ...[
         line.packets,
         line.heartbeats,
@@ -48,13 +50,15 @@ function lineTable(lines: LineCounters[]): string {
 }
 
 /** Bytes as hex; those of a CSV line as the text they are. */
-function bytesText(file: MarketFile, { bytes }: FaultExample): string {
+function bytesText(file: MarketFile, { bytes, hex }: ReportExample): string {
   if (file.feed === "tardis") return new TextDecoder().decode(bytes);
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return hex;
 }
 
 function errorLines(file: MarketFile): string[] {
-  const examples = new Map(file.examples.map((example) => [example.kind, example]));
+  const examples = new Map<string, ReportExample>(
+    file.examples.map((example) => [example.fault, example] as const),
+  );
   const lines = Object.entries(file.errors).map(([kind, count]) => {
     const example = examples.get(kind);
     if (!example) return `  ${kind}: ${formatCount(count)}`;

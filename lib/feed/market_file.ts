@@ -3,13 +3,15 @@
  *
  * @module
  */
-import { EXAMPLE, FAULTS, LINE_STATS, READER_FEEDS, READER_STATS, REPORT, STREAM_STATS } from "../layout.ts";
+import { FAULTS, READER_FEEDS, READER_STATS, REPORT, STREAM_STATS } from "../layout.ts";
 import { check, cString, native, SharedMemory } from "../native.ts";
 import { openReader } from "../permission.ts";
 import { Books, type SymbolBook } from "../book/books.ts";
 import { BEST_ROWS, type BestRow, readBest } from "./best_rows.ts";
 import { messageKey } from "./message_types.ts";
 import { reportText } from "./book_report.ts";
+import { readExamples, type ReportExample } from "./report.ts";
+import { type FeedLine, readLines } from "./stream.ts";
 import { formatExact } from "../measure/format.ts";
 import { type InspectContext, picture } from "../measure/print.ts";
 
@@ -70,38 +72,6 @@ export interface MarketFileSummary {
   gaps: [first: number, last: number][];
   /** Each symbol's final book. */
   symbols: SymbolSummary[];
-}
-
-/** The first message, or packet, of a fault. */
-export interface FaultExample {
-  /** What is wrong with it. */
-  kind: string;
-  /** Sequence number (of a CSV: line number); -1 when it is not known. */
-  seq: number;
-  /** Its first 64 bytes. */
-  bytes: Uint8Array;
-}
-
-/** What a line of a capture brought. */
-export interface LineCounters {
-  /** Datagrams: with messages, heartbeats, ends of session, and refused ones. */
-  packets: number;
-  /** Heartbeats. */
-  heartbeats: number;
-  /** Ends of session. */
-  ends: number;
-  /** Datagrams that are none of the protocol. */
-  refused: number;
-  /** Messages in them. */
-  messages: number;
-  /** Of those, which this line brought first. */
-  won: number;
-  /** Of those, which had come before. */
-  duplicates: number;
-  /** Holes in this line's own numbers. */
-  gaps: number;
-  /** Messages in them. */
-  missing: number;
 }
 
 const MOST_ORDERS = 4_000_000;
@@ -275,18 +245,8 @@ export class MarketFile implements Disposable {
   }
 
   /** The first message of each fault there was. */
-  get examples(): FaultExample[] {
-    return FAULTS.flatMap((kind, i) => {
-      const at = REPORT.examples + i * EXAMPLE.bytes;
-      const length = this.#report.u32[(at + EXAMPLE.length) / 4]!;
-      if (length === 0) return [];
-      const from = at + EXAMPLE.seq + 8;
-      return [{
-        kind,
-        seq: this.#report.f64[(at + EXAMPLE.seq) / 8]!,
-        bytes: this.#report.u8.slice(from, from + length),
-      }];
-    });
+  get examples(): ReportExample[] {
+    return readExamples(this.#report, 0);
   }
 
   /** Sequence numbers that were given up: first and last of each hole. */
@@ -295,23 +255,8 @@ export class MarketFile implements Disposable {
   }
 
   /** What lines A and B of a capture brought; nothing for other files. */
-  get lines(): LineCounters[] {
-    const names = [
-      "packets",
-      "heartbeats",
-      "ends",
-      "refused",
-      "messages",
-      "won",
-      "duplicates",
-      "gaps",
-      "missing",
-    ] as const;
-    return [0, 1].map((line) => {
-      const at = STREAM_STATS.lines + line * LINE_STATS.bytes;
-      const entries = names.map((name) => [name, this.#stream.f64[(at + LINE_STATS[name]) / 8]!] as const);
-      return Object.fromEntries(entries) as unknown as LineCounters;
-    }).filter(({ packets }) => packets > 0);
+  get lines(): FeedLine[] {
+    return readLines(this.#stream, 0);
   }
 
   /** Sequence spaces, one after the other, a capture's packets were of; 1 for files of messages. */

@@ -11,9 +11,11 @@ export type Fault = (typeof FAULTS)[number];
 export interface ReportExample {
   /** What is wrong with it. */
   fault: Fault;
-  /** Its sequence number; -1 where none is known. */
+  /** Its sequence number (of a CSV: line number); -1 where none is known. */
   seq: number;
-  /** Its first bytes, at most 64, in hex: "41 00 0d". */
+  /** Its first bytes, at most 64. */
+  bytes: Uint8Array;
+  /** The same in hex: "41 00 0d". */
   hex: string;
 }
 
@@ -53,27 +55,33 @@ function typeName(byte: number, feed: string): string {
     : String.fromCharCode(byte);
 }
 
+/** Reads the first example of each fault from a report at `at`. */
+export function readExamples({ f64, u32, u8 }: SharedMemory, at: number): ReportExample[] {
+  return FAULTS.flatMap((fault, i) => {
+    const example = at + REPORT.examples + i * EXAMPLE.bytes;
+    const length = u32[(example + EXAMPLE.length) / 4]!;
+    if (length === 0) return [];
+    const start = example + EXAMPLE.seq + 8;
+    const bytes = u8.slice(start, start + Math.min(length, 64));
+    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    return [{ fault, seq: f64[(example + EXAMPLE.seq) / 8]!, bytes, hex }];
+  });
+}
+
 /** Reads the report of an engine's control page, or of other memory. */
 export function readReport(memory: SharedMemory, feed: string, at: number = CONTROL.report): FeedReport {
-  const { f64, u32, u8 } = memory;
+  const { f64 } = memory;
   const messages: Record<string, number> = {};
   for (let type = 0; type < 256; type++) {
     const count = f64[(at + REPORT.messages) / 8 + type]!;
     if (count > 0) messages[typeName(type, feed)] = count;
   }
   const faults: FeedReport["faults"] = {};
-  const examples: ReportExample[] = [];
   FAULTS.forEach((fault, i) => {
     const count = f64[(at + REPORT.faults) / 8 + i]!;
     if (count > 0) faults[fault] = count;
-    const example = at + REPORT.examples + i * EXAMPLE.bytes;
-    const length = u32[(example + EXAMPLE.length) / 4]!;
-    if (length === 0) return;
-    const start = example + EXAMPLE.seq + 8;
-    const bytes = [...u8.subarray(start, start + Math.min(length, 64))];
-    const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    examples.push({ fault, seq: f64[(example + EXAMPLE.seq) / 8]!, hex });
   });
+  const examples = readExamples(memory, at);
   const report = { messages, skipped: f64[(at + REPORT.skipped) / 8]!, faults, examples };
   return pictured(report, reportTable);
 }

@@ -93,13 +93,13 @@ const STREAM_NAMES = [
   "stale",
 ] as const satisfies readonly (keyof StreamCounters)[];
 
-/** Reads the lines that brought anything from an engine's control page. */
-export function readLines(control: SharedMemory): FeedLine[] {
+/** Reads the lines that brought anything from an engine's control page, or from a stream's counters elsewhere. */
+export function readLines(memory: SharedMemory, stream: number = CONTROL.stream): FeedLine[] {
   const lines = (["A", "B", "recovery"] as const).map((line, i): FeedLine => ({
     line,
     ...readCounters(
-      control,
-      CONTROL.stream + STREAM_STATS.lines + i * LINE_STATS.bytes,
+      memory,
+      stream + STREAM_STATS.lines + i * LINE_STATS.bytes,
       LINE_STATS,
       LINE_NAMES,
     ),

@@ -110,6 +110,7 @@ testWhen(
     assert.deepEqual(symbols, [AAPL_BOOK]);
     assert.equal(csv, await unpacked(AAPL_BBO));
     assert.deepEqual(result.lines, [{
+      line: "A",
       packets: 77_274,
       heartbeats: 311,
       ends: 3,
@@ -117,6 +118,8 @@ testWhen(
       messages: 88_157,
       won: 88_157,
       duplicates: 0,
+      reordered: 0,
+      late: 0,
       gaps: 0,
       missing: 0,
     }]);

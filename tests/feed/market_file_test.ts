@@ -465,7 +465,7 @@ Deno.test("MarketFile is closed by readBook(), and refuses to read on once close
 
 /** Number of `kind`, and the first example of it. */
 function fault(file: MarketFile, kind: string): [count: number | undefined, example: Uint8Array | undefined] {
-  return [file.errors[kind], file.examples.find((example) => example.kind === kind)?.bytes];
+  return [file.errors[kind], file.examples.find((example) => example.fault === kind)?.bytes];
 }
 
 Deno.test("bad messages are counted by kind, the first of each kept; the rest is read", async () => {
@@ -504,7 +504,7 @@ Deno.test("bad messages are counted by kind, the first of each kept; the rest is
   for (const [kind, bytes] of Object.entries({ ...kept, "duplicate order": twice, excess })) {
     assert.deepEqual(fault(file, kind)[1], bytes, kind);
   }
-  assert.deepEqual(file.examples.map(({ kind, seq }) => [kind, seq]), [
+  assert.deepEqual(file.examples.map(({ fault, seq }) => [fault, seq]), [
     ["unknown type", 7],
     ["wrong length", 8],
     ["bad value", 9],
