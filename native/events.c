@@ -239,7 +239,7 @@ static inline void fill_symbol(struct hp_engine *engine, const struct hp_message
 	uint32_t flags = message->flags | symbol->flags << HP_FLAG_BOOK_SHIFT;
 
 	flags |= (of_order & bid) * HP_FLAG_BID | more * HP_FLAG_MORE;
-	price = of_order & !(message->price > 0) ? fabs(touched) : price;
+	price = (of_order & !(message->price > 0)) ? fabs(touched) : price;
 	fill(engine, message, kind, flags, price);
 	event->bid = symbol->bid;
 	event->bid_qty = symbol->bid_qty;

@@ -9,12 +9,14 @@
  * Applies one message inside the seqlock of its symbol. 0, or the negative of an enum hp_fault: the message
  * was wrong, the book is as good as it can be, nothing else is touched. Kinds that no book keeps are 0.
  *
- *   UNKNOWN_SYMBOL   a symbol beyond the books' room
- *   BAD_VALUE        a price or quantity that is not 1..2^53 (a level's quantity may be 0), an order for a
- * level without orders, or a level or quote where there are orders: untouched DUPLICATE_ORDER  add, or
- * replace by, a reference that is live: untouched UNKNOWN_ORDER    no such order, or it is another symbol's:
- * untouched EXCESS           more executed or cancelled than there was: the order is gone, what there was is
- * printed NO_ROOM          an order, level or rung too many: untouched; a replaced order is gone
+ * - UNKNOWN_SYMBOL: beyond the books' room.
+ * - BAD_VALUE: a price or quantity that is not 1..2^53 (a level's quantity may be 0), an order for a level
+ *   without orders, or a level or quote where there are orders. Untouched; but an order that was to be
+ * replaced by one for a level without orders is gone.
+ * - DUPLICATE_ORDER: add, or replace by, a reference that is live. Untouched.
+ * - UNKNOWN_ORDER: no such order, or it is another symbol's. Untouched.
+ * - EXCESS: more executed or cancelled than there was. The order is gone, what there was is printed.
+ * - NO_ROOM: an order, level or rung too many. Untouched; a replaced order is gone.
  *
  * A message about an order may leave out the symbol (HP_SYMBOL_ALL).
  */

@@ -148,8 +148,7 @@ export class ReferenceBooks {
     const order = BigInt(message.newOrder!);
     if (order !== old.order && this.orders.has(order)) return "duplicate order";
     this.orders.delete(old.order);
-    this.orders.set(order, { ...old, order, price, qty });
-    return undefined;
+    return this.#add(order, old.symbol, old.side, price, qty);
   }
 
   #level(symbol: number, side: Side, price: number, qty: number): BookFault | undefined {
