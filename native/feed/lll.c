@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "feed/lll.h"
+#include "feed/load.h"
 
 #define EXACT_MAX  (INT64_C(1) << 53) /* integers up to here are exact in a double */
 #define WIRE_FLAGS (HP_FLAG_BID | HP_FLAG_SNAPSHOT | HP_FLAG_LAST)
@@ -34,22 +35,6 @@ enum order_offset {
 	ORDER_FLAGS = 50,
 };
 
-static inline uint64_t load64(const uint8_t *bytes)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
-
-static inline uint32_t load32(const uint8_t *bytes)
-{
-	uint32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
 static inline void store64(uint8_t *bytes, uint64_t value)
 {
 	value = htole64(value);
@@ -66,10 +51,10 @@ int lll_decode(const uint8_t *bytes, struct lll_record *out)
 {
 	if (bytes[0] != LLL_TYPE_UPDATE)
 		return -EBADMSG;
-	out->seq = (int64_t)load64(bytes + RECORD_SEQ);
-	out->sent_ns = (int64_t)load64(bytes + RECORD_SENT);
-	out->price = (int64_t)load64(bytes + RECORD_PRICE);
-	out->qty = (int32_t)load32(bytes + RECORD_QTY);
+	out->seq = (int64_t)load_le64(bytes + RECORD_SEQ);
+	out->sent_ns = (int64_t)load_le64(bytes + RECORD_SENT);
+	out->price = (int64_t)load_le64(bytes + RECORD_PRICE);
+	out->qty = (int32_t)load_le32(bytes + RECORD_QTY);
 	/* Masked: a bit the protocol does not have must not turn into one of ours (HP_FLAG_MORE). */
 	out->flags = bytes[RECORD_FLAGS] & WIRE_FLAGS;
 	if (out->qty < 0 || out->price <= 0 || out->price > EXACT_MAX)
@@ -105,12 +90,12 @@ int lll_order_decode(const uint8_t *bytes, struct lll_order *out)
 {
 	if (bytes[0] != LLL_TYPE_ORDER)
 		return -EBADMSG;
-	out->submit_ns = (int64_t)load64(bytes + ORDER_SUBMIT);
-	out->trigger_seq = (int64_t)load64(bytes + ORDER_TRIGGER_SEQ);
-	out->trigger_recv_ns = (int64_t)load64(bytes + ORDER_TRIGGER_RECV);
-	out->id = load64(bytes + ORDER_ID);
-	out->price = (int64_t)load64(bytes + ORDER_PRICE);
-	out->qty = (int32_t)load32(bytes + ORDER_QTY);
+	out->submit_ns = (int64_t)load_le64(bytes + ORDER_SUBMIT);
+	out->trigger_seq = (int64_t)load_le64(bytes + ORDER_TRIGGER_SEQ);
+	out->trigger_recv_ns = (int64_t)load_le64(bytes + ORDER_TRIGGER_RECV);
+	out->id = load_le64(bytes + ORDER_ID);
+	out->price = (int64_t)load_le64(bytes + ORDER_PRICE);
+	out->qty = (int32_t)load_le32(bytes + ORDER_QTY);
 	out->flags = bytes[ORDER_FLAGS];
 	return 0;
 }

@@ -9,62 +9,14 @@
 #ifndef HP_RUN_H
 #define HP_RUN_H
 
-#include <endian.h>
 #include <string.h>
 
 #include "feed/decoder.h"
+#include "feed/load.h"
 
 #define RUN_OPEN     UINT32_MAX		/* run.left: a file, which ends where it ends */
 #define RUN_EXACT    (INT64_C(1) << 53) /* integers up to here are exact in a double */
 #define RUN_COUNTERS 32
-
-static inline uint16_t load_be16(const uint8_t *bytes)
-{
-	uint16_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return be16toh(value);
-}
-
-static inline uint32_t load_be32(const uint8_t *bytes)
-{
-	uint32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return be32toh(value);
-}
-
-static inline uint64_t load_be64(const uint8_t *bytes)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return be64toh(value);
-}
-
-static inline uint16_t load_le16(const uint8_t *bytes)
-{
-	uint16_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le16toh(value);
-}
-
-static inline uint32_t load_le32(const uint8_t *bytes)
-{
-	uint32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
-static inline uint64_t load_le64(const uint8_t *bytes)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
 
 /* Messages by counter; all zero between two calls of decode(). Counter 0 is for those passed over. */
 struct run_counts {
