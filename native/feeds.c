@@ -39,11 +39,9 @@ static int open_lll(struct hp_engine *engine, void *memory, int32_t bytes, int32
 
 static const struct framing *framing_of(const struct hp_engine_options *options)
 {
-	int iextp = options->feed == HP_FEED_SCHEMA
-			    ? options->framing == HP_FRAMING_IEXTP
-			    : options->feed == HP_FEED_DEEP || options->feed == HP_FEED_TOPS;
-
-	return iextp ? &framing_iextp : &framing_moldudp64;
+	if (options->feed == HP_FEED_SCHEMA)
+		return options->framing == HP_FRAMING_IEXTP ? &framing_iextp : &framing_moldudp64;
+	return framing_of_feed((int32_t)options->feed);
 }
 
 /* The books are laid out already: their room is who made them's choice. */

@@ -42,6 +42,13 @@ struct framing {
 extern const struct framing framing_moldudp64; /* native/feed/moldudp64.c */
 extern const struct framing framing_iextp;     /* native/feed/iextp.c */
 
+/* What carries a feed whose packets are its own affair (enum hp_feed; a schema says itself what carries it).
+ */
+static inline const struct framing *framing_of_feed(int32_t feed)
+{
+	return feed == HP_FEED_DEEP || feed == HP_FEED_TOPS ? &framing_iextp : &framing_moldudp64;
+}
+
 struct recovery; /* native/feed/recovery.h */
 
 /*

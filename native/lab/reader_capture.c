@@ -241,24 +241,23 @@ static int capture_pump(struct hp_reader *reader)
 
 static int open_feed(struct hp_reader *reader)
 {
-	int feed = reader->stats->feed;
+	int kind = reader->stats->feed;
+	int32_t feed = kind == HP_READER_ITCH50 ? HP_FEED_ITCH50
+		       : kind == HP_READER_DEEP ? HP_FEED_DEEP
+						: HP_FEED_TOPS;
 	struct decoder *decoder;
 	int error;
 
-	if (feed == HP_READER_LLL)
+	if (kind == HP_READER_LLL)
 		return reader_open_lll(reader);
-	error = decoder_open_feed(&decoder,
-				  feed == HP_READER_ITCH50 ? HP_FEED_ITCH50
-				  : feed == HP_READER_DEEP ? HP_FEED_DEEP
-							   : HP_FEED_TOPS,
-				  NULL, reader->report, &reader->symbols);
+	error = decoder_open_feed(&decoder, feed, NULL, reader->report, &reader->symbols);
 	if (error)
 		return error;
-	reader->stats->levels_only = feed != HP_READER_ITCH50;
+	reader->stats->levels_only = feed != HP_FEED_ITCH50;
 	reader->stats->price_scale = decoder->ops->price_scale;
 	reader->stats->qty_scale = decoder->ops->qty_scale;
-	error = stream_open(&reader->feed, feed == HP_READER_ITCH50 ? &framing_moldudp64 : &framing_iextp,
-			    decoder, NULL, reader->stream, (uint64_t)reader->options.hole_ns);
+	error = stream_open(&reader->feed, framing_of_feed(feed), decoder, NULL, reader->stream,
+			    (uint64_t)reader->options.hole_ns);
 	if (error)
 		decoder->ops->close(decoder);
 	return error;
