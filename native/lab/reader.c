@@ -14,11 +14,8 @@
 #include "measure/clock.h"
 #include "measure/error.h"
 
-#define HOLE_NS	   1000000000.0 /* of recorded time: nobody waits for a file, so it may be long */
-#define STRIDE	   256		/* messages between two looks at the clock */
-#define AHEAD_FAR  12		/* messages ahead: what each of the books' looks is for */
-#define AHEAD_NEAR 8
-#define AHEAD_NEXT 4
+#define HOLE_NS 1000000000.0 /* of recorded time: nobody waits for a file, so it may be long */
+#define STRIDE	256	     /* messages between two looks at the clock */
 
 /* ---- messages ---- */
 
@@ -65,11 +62,11 @@ static void take_message(struct hp_reader *reader, const struct hp_message *mess
 	const struct hp_message *ahead;
 	int32_t fault;
 
-	if ((ahead = feed_ahead(reader->feed, AHEAD_FAR)))
+	if ((ahead = feed_ahead(reader->feed, BOOKS_FAR)))
 		books_fetch_far(reader->books, ahead);
-	if ((ahead = feed_ahead(reader->feed, AHEAD_NEAR)))
+	if ((ahead = feed_ahead(reader->feed, BOOKS_NEAR)))
 		books_fetch_near(reader->books, ahead);
-	if ((ahead = feed_ahead(reader->feed, AHEAD_NEXT)))
+	if ((ahead = feed_ahead(reader->feed, BOOKS_NEXT)))
 		books_fetch_next(reader->books, ahead);
 	if (message->kind == HP_MESSAGE_LEVEL && reader->stats->feed >= HP_READER_LLL)
 		begin_snapshot(reader, message);
