@@ -42,7 +42,7 @@ struct hp_publisher {
 	struct owned_thread owned;
 	atomic_int stop;
 	_Atomic uint64_t published;   /* messages that clients may know of */
-	_Atomic uint64_t until;	      /* last message to be published for now */
+	_Atomic uint64_t until;	      /* publish up to this message, then hold */
 	atomic_int refuse;	      /* of the re-request server */
 	_Atomic uint64_t delay, loss; /* ticks; share x 2^32 */
 };

@@ -93,7 +93,7 @@ static void schedule(struct run *run, uint64_t now)
 	run->next.due = (uint64_t)run->next_due;
 }
 
-/* Gets the next datagram ready. 0: there is none for now. */
+/* Gets the next datagram ready. 0: none may go yet. */
 static int prepare(struct run *run, uint64_t now)
 {
 	struct hp_publisher *publisher = run->publisher;
