@@ -14,6 +14,7 @@
  * @module
  */
 export * from "./lib/book/book.ts";
+export { DerivedBook } from "./lib/book/derived.ts";
 export * from "./lib/book/books.ts";
 export {
   type FeedEndpoint,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { DerivedBook } from "./derived.ts";
 import { BOOK, BOOK_FLAG } from "../layout.ts";
 import { SideView } from "./side.ts";
 import { check, native, NativeError, SharedMemory } from "../native.ts";
@@ -42,7 +43,7 @@ const U32 = { version: BOOK.version / 4, flags: BOOK.flags / 4 } as const;
  * assert.equal(book.crossed, false);
  * ```
  */
-export class Book {
+export class Book extends DerivedBook {
   readonly #memory: SharedMemory;
   readonly #u32: Uint32Array;
   readonly #f64: Float64Array;
@@ -56,6 +57,7 @@ export class Book {
    * @param memory Memory that holds a native book.
    */
   constructor(memory: SharedMemory) {
+    super();
     this.#memory = memory;
     this.#u32 = memory.u32;
     this.#f64 = memory.f64;
@@ -134,27 +136,27 @@ export class Book {
   // -- for strategies: scaled integers, nothing allocated ------------------------------------------
 
   /** Best bid, scaled; 0 when there is none. */
-  get bid(): number {
+  override get bid(): number {
     return this.#bids.price;
   }
   /** Quantity at the best bid, scaled; 0 when there is none. */
-  get bidQty(): number {
+  override get bidQty(): number {
     return this.#bids.qty;
   }
   /** Best ask, scaled; 0 when there is none. */
-  get ask(): number {
+  override get ask(): number {
     return this.#asks.price;
   }
   /** Quantity at the best ask, scaled; 0 when there is none. */
-  get askQty(): number {
+  override get askQty(): number {
     return this.#asks.qty;
   }
   /** Bid levels. */
-  get bidLevels(): number {
+  override get bidLevels(): number {
     return this.#bids.levels;
   }
   /** Ask levels. */
-  get askLevels(): number {
+  override get askLevels(): number {
     return this.#asks.levels;
   }
   /** Price of bid level `i` (0 = best), scaled; NaN from {@linkcode bidLevels} on. */
@@ -174,40 +176,13 @@ export class Book {
     return this.#asks.qtyAt(i);
   }
   /** Sum of the best `n` bid quantities, scaled. */
-  bidSize(n: number): number {
+  override bidSize(n: number): number {
     return this.#bids.size(n);
   }
   /** Sum of the best `n` ask quantities, scaled. */
-  askSize(n: number): number {
+  override askSize(n: number): number {
     return this.#asks.size(n);
   }
-  /** Middle of the best prices, scaled; NaN when a side is empty. */
-  get mid(): number {
-    return this.bidLevels && this.askLevels ? (this.bid + this.ask) / 2 : NaN;
-  }
-  /** Best ask less best bid, scaled; NaN when a side is empty. */
-  get spread(): number {
-    return this.bidLevels && this.askLevels ? this.ask - this.bid : NaN;
-  }
-  /** Mid weighted by the opposite sides' best quantities, scaled; NaN when a side is empty. */
-  get microprice(): number {
-    const bidQty = this.bidQty;
-    const askQty = this.askQty;
-    return bidQty && askQty ? (this.bid * askQty + this.ask * bidQty) / (bidQty + askQty) : NaN;
-  }
-  /** (bid qty - ask qty) / (bid qty + ask qty) at the top, -1..1; NaN when both sides are empty. */
-  get imbalance(): number {
-    const bidQty = this.bidQty;
-    const askQty = this.askQty;
-    return (bidQty - askQty) / (bidQty + askQty);
-  }
-  /** {@linkcode imbalance} of the best `levels`. */
-  imbalanceOf(levels: number): number {
-    const bids = this.bidSize(levels);
-    const asks = this.askSize(levels);
-    return (bids - asks) / (bids + asks);
-  }
-
   // -- states ---------------------------------------------------------------------------------------
 
   /** Records were lost since the last snapshot, or none was seen yet. */

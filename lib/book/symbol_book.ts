@@ -1,4 +1,5 @@
 /** One symbol's book among many, as TypeScript sees it. @module */
+import { DerivedBook } from "./derived.ts";
 import { BOOK_FLAG, BOOK_LEVEL, BOOK_ORDER, SYMBOL } from "../layout.ts";
 import { formatCount, formatScaled } from "../measure/format.ts";
 import { drawTable, type InspectContext, picture, pictured } from "../measure/print.ts";
@@ -36,7 +37,7 @@ const decimal = (value: number) => Math.round(value * 1e9) / 1e9;
  * scaled integers for strategies and allocate nothing. `top`, `ladder()`, `depth()` and `queue()` are decimal numbers
  * for people, read consistently even while a native thread writes.
  */
-export class SymbolBook {
+export class SymbolBook extends DerivedBook {
   /** The feed's number of the symbol. */
   readonly number: number;
   readonly #of: BooksMemory;
@@ -52,6 +53,7 @@ export class SymbolBook {
    * @param number Below the symbols there is room for.
    */
   constructor(of: BooksMemory, number: number) {
+    super();
     this.number = number;
     this.#of = of;
     this.#f64 = of.f64;
@@ -63,19 +65,19 @@ export class SymbolBook {
   // -- for strategies: scaled integers, nothing allocated ------------------------------------------
 
   /** Best bid, scaled; 0 when there is none. */
-  get bid(): number {
+  override get bid(): number {
     return this.#f64[this.#doubles + SYMBOL.bid / 8]!;
   }
   /** Quantity at the best bid, scaled; 0 when there is none. */
-  get bidQty(): number {
+  override get bidQty(): number {
     return this.#f64[this.#doubles + SYMBOL.bid_qty / 8]!;
   }
   /** Best ask, scaled; 0 when there is none. */
-  get ask(): number {
+  override get ask(): number {
     return this.#f64[this.#doubles + SYMBOL.ask / 8]!;
   }
   /** Quantity at the best ask, scaled; 0 when there is none. */
-  get askQty(): number {
+  override get askQty(): number {
     return this.#f64[this.#doubles + SYMBOL.ask_qty / 8]!;
   }
   /** Orders at the best bid; 0 in an L2 book. */
@@ -87,11 +89,11 @@ export class SymbolBook {
     return this.#u32[this.#words + SYMBOL.ask_orders / 4]!;
   }
   /** Bid levels. */
-  get bidLevels(): number {
+  override get bidLevels(): number {
     return this.#u32[this.#words + SYMBOL.bid_levels / 4]!;
   }
   /** Ask levels. */
-  get askLevels(): number {
+  override get askLevels(): number {
     return this.#u32[this.#words + SYMBOL.ask_levels / 4]!;
   }
   /** Live orders; 0 in an L2 book. */
@@ -133,40 +135,16 @@ export class SymbolBook {
     return this.#u32[this.#level(this.#askRung(i)) + BOOK_LEVEL.orders / 4]!;
   }
   /** Sum of the best `n` bid quantities, scaled. */
-  bidSize(n: number): number {
+  override bidSize(n: number): number {
     let sum = 0;
     for (let i = Math.min(n, this.bidLevels) - 1; i >= 0; i--) sum += this.bidQtyAt(i);
     return sum;
   }
   /** Sum of the best `n` ask quantities, scaled. */
-  askSize(n: number): number {
+  override askSize(n: number): number {
     let sum = 0;
     for (let i = Math.min(n, this.askLevels) - 1; i >= 0; i--) sum += this.askQtyAt(i);
     return sum;
-  }
-  /** Middle of the best prices, scaled; NaN when a side is empty. */
-  get mid(): number {
-    return this.bidLevels && this.askLevels ? (this.bid + this.ask) / 2 : NaN;
-  }
-  /** Best ask less best bid, scaled; NaN when a side is empty. */
-  get spread(): number {
-    return this.bidLevels && this.askLevels ? this.ask - this.bid : NaN;
-  }
-  /** Mid weighted by the opposite sides' best quantities, scaled; NaN when a side is empty. */
-  get microprice(): number {
-    const bidQty = this.bidQty;
-    const askQty = this.askQty;
-    return bidQty && askQty ? (this.bid * askQty + this.ask * bidQty) / (bidQty + askQty) : NaN;
-  }
-  /** (bid qty - ask qty) / (bid qty + ask qty) at the top, -1..1; NaN when both sides are empty. */
-  get imbalance(): number {
-    return this.imbalanceOf(1);
-  }
-  /** {@linkcode imbalance} of the best `levels`. */
-  imbalanceOf(levels: number): number {
-    const bids = this.bidSize(levels);
-    const asks = this.askSize(levels);
-    return (bids - asks) / (bids + asks);
   }
   /**
    * Average price, scaled, at which `size` would trade against what rests on a side: what a sale into the bids, or a
