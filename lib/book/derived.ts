@@ -48,4 +48,9 @@ export abstract class DerivedBook {
     const asks = this.askSize(levels);
     return (bids - asks) / (bids + asks);
   }
+
+  /** Its best prices, scaled; each kind of book prints more. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `Book ${this.bid} / ${this.ask}`;
+  }
 }
